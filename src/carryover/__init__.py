@@ -1,0 +1,31 @@
+"""carryover: what does pretraining carry over to fine-tuning?
+
+The main job is :func:`diagnose`: which checkpoint, what accuracy to expect now and with more
+labels, what limits it, and how sure we are.  Names are imported on first use, so that
+``import carryover`` stays fast and loads no torch.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME_OF = {
+    "Bound": "carryover._core.results",
+    "Estimate": "carryover._core.results",
+    "Result": "carryover._core.results",
+    "InputError": "carryover._core.errors",
+    "diagnose": "carryover.diagnosis.pipeline",
+}
+
+__all__ = ["Bound", "Estimate", "InputError", "Result", "__version__", "diagnose"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'carryover' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

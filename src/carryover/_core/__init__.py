@@ -1,0 +1,1 @@
+"""Records, errors, seeding and argument checks: what every other layer stands on."""

@@ -1,0 +1,1 @@
+"""Where examples come from: data sets, feature files, splits, synthetic tasks."""

@@ -1,0 +1,1 @@
+"""Networks: safe loading, backbones, streamed feature extraction (torch)."""

@@ -1,0 +1,1 @@
+"""Numerical building blocks: linear algebra, divergences, Monte-Carlo intervals. float64, no torch."""

@@ -1,0 +1,1 @@
+"""Figures, the HTML report and the JSON record of a diagnosis."""
