@@ -7,8 +7,9 @@ import numpy as np
 from carryover._core.errors import InputError
 
 
-def check_range(name: str, value: float, low: float, high: float, *, open_low: bool = False,
-                open_high: bool = False) -> float:
+def check_range(
+    name: str, value: float, low: float, high: float, *, open_low: bool = False, open_high: bool = False
+) -> float:
     """Return ``value`` if it lies between ``low`` and ``high``; raise InputError otherwise.
 
     >>> check_range("confidence", 0.95, 0, 1, open_low=True, open_high=True)
@@ -26,7 +27,9 @@ def check_features(features: Any, name: str = "features") -> np.ndarray:
     """A finite float64 matrix (n, d) with n, d >= 1; says how many values are not finite, and in which row first."""
     array = np.asarray(features)
     if array.ndim != 2 or 0 in array.shape:
-        raise InputError(f"{name} must be a matrix (examples, features) with at least one of each, got shape {array.shape}")
+        raise InputError(
+            f"{name} must be a matrix (examples, features) with at least one of each, got shape {array.shape}"
+        )
     if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise InputError(f"{name} must be real numbers, got dtype {array.dtype}")
     array = np.asarray(array, dtype=np.float64)

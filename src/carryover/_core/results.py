@@ -121,7 +121,7 @@ class Bound:
         if self.value is not None and not math.isclose(
             self.value, math.fsum(self.terms.values()), rel_tol=1e-9, abs_tol=1e-12
         ):
-            raise ValueError(f"a Bound is the sum of its terms: {self.value} is not the sum of {dict(self.terms)}")
+            raise ValueError(f"a Bound is the sum of its terms: {self.value} != sum of {dict(self.terms)}")
 
     @property
     def ok(self) -> bool:
