@@ -1,0 +1,57 @@
+"""Linear algebra on blocks of rows: sizes that stay in cache, and eigendecompositions of scatter matrices."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float
+
+_BLOCK_NUMBERS = 1 << 19  # 4 MiB of float64: a block and what is computed from it stay in the outer cache
+
+
+def row_blocks(n_rows: int, numbers_per_row: int) -> Iterator[slice]:
+    """Slices that cover 0..n_rows in order, each of about half a million numbers (between 64 and 4,096 rows).
+
+    >>> list(row_blocks(5, 10))
+    [slice(0, 5, None)]
+    """
+    rows = max(64, min(4096, _BLOCK_NUMBERS // max(1, numbers_per_row)))
+    for start in range(0, n_rows, rows):
+        yield slice(start, min(start + rows, n_rows))
+
+
+def eigenvalue_tolerance(largest: float, *, size: int, n_rows: int) -> float:
+    """Below this an eigenvalue of a scatter matrix is rounding error: eps (size + sqrt(n_rows)) largest.
+
+    ``size`` is the order of the matrix that was decomposed, ``n_rows`` the number of terms summed into it.
+    """
+    return float(np.finfo(np.float64).eps * (size + np.sqrt(n_rows)) * largest)
+
+
+def scatter_eigen(
+    scatter: Float[np.ndarray, "d d"],
+) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "d d"]]:
+    """Eigenvalues (ascending, negative rounding set to 0) and orthonormal eigenvectors (columns) of X^T X.
+
+    >>> scatter_eigen(np.diag([4.0, 1.0]))[0]
+    array([1., 4.])
+    """
+    eigenvalues, vectors = np.linalg.eigh(scatter)
+    return np.maximum(eigenvalues, 0.0), vectors
+
+
+def centred_gram_eigen(
+    gram: Float[np.ndarray, "n n"],
+) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, "n m"]]:
+    """The n - 1 eigenpairs of X X^T that are orthogonal to the vector of ones, where X has centred columns.
+
+    The null direction 1/sqrt(n) is moved to the top of the spectrum (its eigenvalue becomes the trace) before
+    the decomposition.  Left at zero it would mix with other null directions, and the vectors kept would
+    no longer be orthogonal to the intercept.
+
+    >>> centred_gram_eigen(np.array([[1.0, -1.0], [-1.0, 1.0]]))[0]
+    array([2.])
+    """
+    n = len(gram)
+    lift = 2.0 * float(np.trace(gram))
+    eigenvalues, vectors = np.linalg.eigh(gram + lift / n)
+    return np.maximum(eigenvalues[:-1], 0.0), vectors[:, :-1]
