@@ -1,0 +1,245 @@
+"""Accuracy of the ridge probe against the number of labels, with intervals for the mean over training sets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int, Num
+from scipy.stats import norm
+
+from carryover._core.checks import check_features, check_labels
+from carryover._core.errors import InputError
+from carryover._core.results import Estimate
+from carryover.measures.partitions import balanced_partitions, count_levels
+from carryover.measures.ridge_scores import ridge_scores
+
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """Losses of the ridge probe on every test example, at n_train / 2^k labels for k = levels..0.
+
+    ``sizes`` (s,) ascending, the last being all training rows (means, where groups make parts unequal).
+    ``half_losses`` (s-1, p, 2, t): for each smaller size, partition and half, a test example's loss averaged
+    over the parts of that half; ``full_losses`` (t,) for the fit on all rows.  Losses are 0/1 errors, or
+    squared errors divided by the variance of the targets at hand (train and test).
+    ``accuracy`` (s): 1 - mean loss (R2 for regression), with an interval each in ``estimates``.
+    """
+
+    task: Task
+    sizes: Float[np.ndarray, "s"]
+    accuracy: Float[np.ndarray, "s"]
+    estimates: tuple[Estimate, ...]
+    half_losses: Float[np.ndarray, "h p 2 t"]
+    full_losses: Float[np.ndarray, "t"]
+    test_groups: Int[np.ndarray, "t"] | None = None
+
+
+def measure_learning_curve(
+    train_features: Num[np.ndarray, "n d"],
+    train_targets: Num[np.ndarray, "n"],
+    test_features: Num[np.ndarray, "t d"],
+    *,
+    test_targets: Num[np.ndarray, "t"],
+    generator: np.random.Generator,
+    task: Task = "classification",
+    n_classes: int | None = None,
+    train_groups: Int[np.ndarray, "n"] | None = None,
+    test_groups: Int[np.ndarray, "t"] | None = None,
+    n_partitions: int = 10,
+    confidence: float = 0.95,
+    progress: Callable[[float], None] | None = None,
+) -> LearningCurve:
+    """Fit the probe on halves, quarters, ... of random partitions of the training rows and test each fit.
+
+    The parts depend on the generator, the targets and the groups, never on the features: give every model
+    a generator in the same state and their curves are paired.  ``progress`` is told the fraction done.
+
+    The interval at size m is for the mean accuracy over training sets of m rows and over the population of
+    test examples.  Its variance is the sum of (i) that of the test examples (or groups) and (ii) that of
+    the pool the parts are cut from, estimated from the contrast of the two halves of each partition
+    (see :func:`pool_variance`); at the full size (ii) is the delete-half jackknife.  Wilson's form with the
+    matching effective number of examples keeps it inside [0, 1] (regression: a normal interval).
+
+    Raises InputError for fewer than 4 rows, groups or test examples, and for shapes that do not fit.
+    """
+    train, test = (
+        check_features(train_features, "train_features"),
+        check_features(test_features, "test_features"),
+    )
+    _check_shapes(train, test, train_targets=train_targets, test_targets=test_targets)
+    if task == "classification":
+        train_targets, test_targets = check_labels(train_targets), check_labels(test_targets)
+        n_classes = n_classes or int(max(train_targets.max(), test_targets.max())) + 1
+    codes, n_levels = _partition(
+        train_targets, task=task, groups=train_groups, n_partitions=n_partitions, generator=generator
+    )
+    scale = 1.0 if task == "classification" else float(np.var(np.concatenate([train_targets, test_targets])))
+    if scale == 0:
+        raise InputError("the targets are constant: there is nothing to predict")
+
+    def losses(rows: Int[np.ndarray, "m"]) -> Float[np.ndarray, "t"]:
+        scores = ridge_scores(train[rows], train_targets[rows], test, n_classes=n_classes)
+        if task == "classification":
+            return (scores.argmax(axis=1) != test_targets).astype(np.float64)
+        return (scores.reshape(-1) - test_targets) ** 2 / scale
+
+    half_losses, sizes = _half_losses(
+        losses, codes=codes, n_levels=n_levels, n_test=len(test), progress=progress
+    )
+    full_losses = losses(np.arange(len(train)))
+    mean_losses = np.append(half_losses.mean(axis=(1, 2, 3)), full_losses.mean())
+    estimates = _estimates(half_losses, full_losses, groups=test_groups, task=task, confidence=confidence)
+    return LearningCurve(
+        task=task,
+        sizes=np.append(sizes, float(len(train))),
+        accuracy=1 - mean_losses,
+        estimates=estimates,
+        half_losses=half_losses,
+        full_losses=full_losses,
+        test_groups=test_groups,
+    )
+
+
+def _check_shapes(
+    train: np.ndarray, test: np.ndarray, *, train_targets: np.ndarray, test_targets: np.ndarray
+) -> None:
+    if train.shape[1] != test.shape[1]:
+        raise InputError(
+            f"train has {train.shape[1]} features and test {test.shape[1]}: they must be the same"
+        )
+    for name, features, targets in (("train", train, train_targets), ("test", test, test_targets)):
+        if len(features) != len(targets):
+            raise InputError(
+                f"{name}_features has {len(features)} rows but {name}_targets has {len(targets)}"
+            )
+        if len(features) < 4:
+            raise InputError(f"a learning curve needs at least 4 {name} examples, got {len(features)}")
+
+
+def _partition(
+    targets: Num[np.ndarray, "n"],
+    *,
+    task: Task,
+    groups: Int[np.ndarray, "n"] | None,
+    n_partitions: int,
+    generator: np.random.Generator,
+) -> tuple[Int[np.ndarray, "p n"], int]:
+    """Codes of the parts, and the number of levels: parts keep a row per class, 8 rows and 4 groups on average."""
+    strata = targets if task == "classification" else np.zeros(len(targets), dtype=np.int64)
+    n_levels = count_levels(len(targets), smallest=max(8, len(np.unique(strata))))
+    if groups is not None:
+        n_levels = min(n_levels, count_levels(len(np.unique(groups)), smallest=4))
+    n_levels = max(n_levels, 1)
+    if groups is not None and len(np.unique(groups)) < 4:
+        raise InputError(
+            f"a learning curve needs at least 4 groups in train_groups, got {len(np.unique(groups))}"
+        )
+    codes = balanced_partitions(
+        strata, n_partitions=n_partitions, n_levels=n_levels, generator=generator, groups=groups
+    )
+    return codes, n_levels
+
+
+def _half_losses(
+    losses: Callable[[Int[np.ndarray, "m"]], Float[np.ndarray, "t"]],
+    *,
+    codes: Int[np.ndarray, "p n"],
+    n_levels: int,
+    n_test: int,
+    progress: Callable[[float], None] | None,
+) -> tuple[Float[np.ndarray, "h p 2 t"], Float[np.ndarray, "h"]]:
+    """Losses averaged over the parts of each half, smallest parts first, and the parts' sizes."""
+    result = np.zeros((n_levels, len(codes), 2, n_test))
+    for p, code in enumerate(codes):
+        for level in range(1, n_levels + 1):
+            part_of_row = code >> (n_levels - level)
+            for part in range(2**level):
+                half = part >> (level - 1)
+                result[n_levels - level, p, half] += losses(np.flatnonzero(part_of_row == part)) / 2 ** (
+                    level - 1
+                )
+        if progress is not None:
+            progress((p + 1) / len(codes))
+    return result, codes.shape[1] / 2.0 ** np.arange(n_levels, 0, -1)
+
+
+def pool_variance(halves: Float[np.ndarray, "p 2 t"]) -> tuple[float, float]:
+    """Variance of a mean loss that is due to the pool of training rows, and its share of the raw contrast.
+
+    The losses a, b of two disjoint halves are independent given the test examples, so that
+    Var((a - b)/2) = Var((a + b)/2) = pool + (variance of (a + b)/2 between partitions of one pool):
+    pool = E[((a - b)/2)^2] - Var_partitions((a + b)/2), for a statistic of any order in the rows.  Both terms
+    lose what is specific to single test examples, which the test examples' own variance holds already (the
+    between-rows component of a two-way analysis of variance).  At least a quarter of the raw value is kept.
+    """
+    contrasts, means = (halves[:, 0] - halves[:, 1]) / 2, halves.mean(axis=1)
+    raw = float(np.mean(contrasts.mean(axis=1) ** 2))
+    between = raw - float(np.mean(contrasts.var(axis=1))) / halves.shape[2]
+    within = 0.0
+    if len(halves) > 1:
+        deviations = means - means.mean(axis=0)
+        correction = len(halves) / (len(halves) - 1)
+        within = float(
+            np.mean(deviations.mean(axis=1) ** 2) - np.mean(deviations.var(axis=1)) / halves.shape[2]
+        )
+        within *= correction
+    pool = min(max(between - max(within, 0.0), raw / 4), raw)
+    return pool, pool / raw if raw > 0 else 1.0
+
+
+def variance_of_mean(values: Float[np.ndarray, "t"], *, groups: Int[np.ndarray, "t"] | None = None) -> float:
+    """Estimated variance of the mean of ``values`` over test examples drawn one by one, or group by group."""
+    residuals = values - values.mean()
+    if groups is not None:
+        residuals = np.bincount(np.unique(groups, return_inverse=True)[1], weights=residuals)
+    return float((residuals**2).sum() / len(values) ** 2 * len(residuals) / max(len(residuals) - 1, 1))
+
+
+def _estimates(
+    half_losses: Float[np.ndarray, "h p 2 t"],
+    full_losses: Float[np.ndarray, "t"],
+    *,
+    groups: Int[np.ndarray, "t"] | None,
+    task: Task,
+    confidence: float,
+) -> tuple[Estimate, ...]:
+    """An accuracy with its interval for each size."""
+    pools = [pool_variance(halves)[0] for halves in half_losses]
+    pair_means = half_losses.mean(axis=(2, 3))
+    n_partitions = pair_means.shape[1]
+    resampling = pair_means.var(axis=1, ddof=1) / n_partitions if n_partitions > 1 else np.zeros(len(pools))
+    mean_losses = [*half_losses.mean(axis=(1, 2)), full_losses]
+    variances = [
+        variance_of_mean(mean_loss, groups=groups) + pool + float(extra)
+        for mean_loss, pool, extra in zip(mean_losses, [*pools, pools[-1]], [*resampling, 0.0], strict=True)
+    ]
+    return tuple(
+        accuracy_estimate(mean_loss, variance, task=task, confidence=confidence)
+        for mean_loss, variance in zip(mean_losses, variances, strict=True)
+    )
+
+
+def accuracy_estimate(
+    mean_loss: Float[np.ndarray, "t"], variance: float, *, task: Task, confidence: float
+) -> Estimate:
+    """1 - mean loss with a normal interval, or Wilson's with error (1 - error) / variance examples."""
+    error, quantile = float(mean_loss.mean()), float(norm.ppf((1 + confidence) / 2))
+    if task == "regression":
+        margin = quantile * variance**0.5
+        interval = (1 - error - margin, 1 - error + margin)
+    else:
+        binomial = error * (1 - error)
+        shift = quantile**2 * (variance / binomial if binomial > 0 and variance > 0 else 1 / len(mean_loss))
+        centre = (error + shift / 2) / (1 + shift)
+        margin = (binomial * shift + shift**2 / 4) ** 0.5 / (1 + shift)
+        interval = (1 - centre - margin, 1 - centre + margin)
+    return Estimate(
+        value=1 - error,
+        std_error=variance**0.5,
+        interval=(float(interval[0]), float(interval[1])),
+        n_samples=len(mean_loss),
+        confidence=confidence,
+    )
