@@ -1,0 +1,83 @@
+"""Figure: each bound as the sum of its terms, beside the error measured on the test split."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from carryover.reports.canvas import FAINT, INK, MUTED, PALETTE, blank, panel, shorten, write
+from carryover.reports.legend import draw_legend, legend_height, value_axis
+from carryover.reports.numbers import percent, significant
+from carryover.reports.schema import BOUNDS
+from carryover.reports.wording import term_words
+
+SHORT = {"holdout": "hold-out", "rademacher": "Rademacher", "pac_bayes": "PAC-Bayes"}
+_TITLE, _BAR, _GAP, _AXIS, _CAP = 24, 18, 12, 42, 1.0
+
+
+def bounds_figure(record: Mapping[str, Any], width: int) -> Figure | None:
+    """Stacked terms, cut at an error of 100 %; what reaches it is vacuous and hatched; a line marks the test error."""
+    models = _in_order(record)
+    if not models:
+        return None
+    colours = _colours(models)
+    left, right = 88, 86
+    legend = {"test error": INK, **{term_words(term): colour for term, colour in colours.items()}}
+    head = legend_height(list(legend), width) + 8
+    step = _TITLE + _BAR * len(BOUNDS) + _GAP
+    figure = blank(width, head + step * len(models) + _AXIS)
+    draw_legend(figure, legend, left=0, top=0, width=width)
+    plot = panel(figure, left=left, top=head, width=width - left - right, height=step * len(models))
+    plot.set_xlim(0, _CAP)
+    plot.set_ylim(step * len(models), 0)
+    plot.set_yticks([])
+    for index, model in enumerate(models):
+        top = step * index
+        write(figure, 0, head + top + _TITLE / 2 + 2, said=shorten(model["name"], width), weight="bold")
+        for place, name in enumerate(BOUNDS):
+            middle = top + _TITLE + _BAR * (place + 0.5)
+            bound = model["bounds"][name]
+            _draw_bound(plot, bound, middle, colours=colours)
+            write(figure, left - 8, head + middle, said=SHORT[name], ha="right", color=MUTED)
+            write(figure, width, head + middle, said=_said(bound), ha="right", color=INK)
+        accuracy = model["probe"].get("accuracy")
+        if accuracy and accuracy["status"] == "ok":
+            ends = [top + _TITLE, top + _TITLE + _BAR * len(BOUNDS)]
+            plot.plot([1 - accuracy["value"]] * 2, ends, color=INK, linewidth=2)
+    value_axis(plot, label="error rate and its upper bounds", percent=True, ticks=5 if width >= 600 else 3)
+    return figure
+
+
+def _in_order(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    models = {model["name"]: model for model in record["models"] if model["status"] == "ok"}
+    order = [models[row["name"]] for row in record["ranking"] if row["name"] in models]
+    return [model for model in order if any(model["bounds"][name]["status"] == "ok" for name in BOUNDS)]
+
+
+def _colours(models: list[Mapping[str, Any]]) -> dict[str, str]:
+    """A colour per term in the order of appearance; beyond the palette, grey."""
+    terms = dict.fromkeys(
+        term for model in models for name in BOUNDS for term in model["bounds"][name]["terms"]
+    )
+    return {term: PALETTE[index] if index < len(PALETTE) else FAINT for index, term in enumerate(terms)}
+
+
+def _draw_bound(axes: Axes, bound: Mapping[str, Any], middle: float, *, colours: Mapping[str, str]) -> None:
+    start = 0.0
+    for term, value in bound["terms"].items():
+        end = min(start + max(value, 0.0), _CAP)
+        axes.barh(middle, end - start, left=start, height=11, color=colours[term], linewidth=0)
+        start = end
+    if bound["vacuous"]:
+        axes.barh(
+            middle, _CAP, height=11, color="none", edgecolor="white", hatch="////", linewidth=0, alpha=0.75
+        )
+
+
+def _said(bound: Mapping[str, Any]) -> str:
+    if bound["status"] != "ok":
+        return bound["status"].replace("_", " ")
+    if bound["vacuous"]:
+        return f"{significant(bound['value'], 2)} vacuous"
+    return f"≤ {percent(bound['value'])}"

@@ -1,0 +1,75 @@
+"""The report's figures, each as an inline SVG in two widths: for a desk or a printed page, and for a phone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from carryover.reports.canvas import NARROW, WIDE, drawing, to_svg
+from carryover.reports.figure_bounds import bounds_figure
+from carryover.reports.figure_curves import curves_figure
+from carryover.reports.figure_ranking import ranking_figure
+from carryover.reports.figure_scores import scores_figure
+from carryover.reports.figure_verdicts import verdicts_figure
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure drawn for wide and for narrow pages; the page's style sheet shows one of them."""
+
+    wide: str
+    narrow: str
+
+
+@dataclass(frozen=True)
+class _Plan:
+    draw: Any
+    title: str
+    description: str
+
+
+_PLANS = {
+    "ranking": _Plan(
+        ranking_figure,
+        "Test result of each model with its interval, and its probability of being the best",
+        "One row per model, best first. The numbers are in the ranking table.",
+    ),
+    "curves": _Plan(
+        curves_figure,
+        "Learning curves",
+        "One panel per model: means over random subsets of the labels with intervals, the fitted law, its "
+        "extrapolation to twice the labels dashed, and its limit dotted. The numbers are in the table below.",
+    ),
+    "scores": _Plan(
+        scores_figure,
+        "Transferability scores",
+        "One panel per score, one row per model. The numbers are in the scores table.",
+    ),
+    "bounds": _Plan(
+        bounds_figure,
+        "Upper bounds on the error as sums of their terms",
+        "Three bars per model beside its test error. The numbers are in the bounds table.",
+    ),
+    "verdicts": _Plan(
+        verdicts_figure,
+        "Evidence for what limits each model",
+        "Shares for labels, representation and domain with intervals. The numbers are in the evidence table.",
+    ),
+}
+
+
+def draw_figures(record: Mapping[str, Any]) -> dict[str, Picture | None]:
+    """Every figure by name (ranking, curves, scores, bounds, verdicts); None where nothing can be drawn.
+
+    The same record gives the same bytes; ids are unique over all figures and both widths.
+    """
+    pictures: dict[str, Picture | None] = {}
+    with drawing():
+        for name, plan in _PLANS.items():
+            drawn = {}
+            for size, width in (("wide", WIDE), ("narrow", NARROW)):
+                figure = plan.draw(record, width)
+                if figure is not None:
+                    ident = f"figure-{name}-{size}"
+                    drawn[size] = to_svg(figure, ident, title=plan.title, description=plan.description)
+            pictures[name] = Picture(**drawn) if drawn else None
+    return pictures

@@ -1,0 +1,106 @@
+"""The report as one HTML file that opens offline: no script, no font, no request to anywhere."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from carryover.reports import numbers, wording
+from carryover.reports.agreement import ranking_agreement
+from carryover.reports.figure_scores import PERCENT_SCORES
+from carryover.reports.figures import Picture, draw_figures
+from carryover.reports.metric import largest_class_share, metric_of
+from carryover.reports.record import check_record
+from carryover.reports.schema import BOUNDS, CAUSES
+from carryover.reports.summaries import assumptions_of, curve_counts, scores_by_availability
+
+CLASSES_SHOWN_OPEN = 12
+
+
+def _finish(value: Any) -> Any:
+    """What every expression of the template passes through: names lose control marks; nothing is left empty."""
+    if isinstance(value, Markup):
+        return value
+    if value is None or value == "":
+        return "–"
+    return wording.display_name(value) if isinstance(value, str) else value
+
+
+def _picture(picture: Picture | None) -> Markup:
+    if picture is None:
+        return Markup("")
+    return Markup(f'<div class="wide">{picture.wide}</div><div class="narrow">{picture.narrow}</div>')
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("carryover.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finish,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "significant": numbers.significant,
+        "percent": numbers.percent,
+        "percent_interval": numbers.percent_interval,
+        "plain_value": numbers.plain_value,
+        "plain_interval": numbers.plain_interval,
+        "chance": numbers.chance,
+        "duration": numbers.duration,
+        "whole": numbers.whole,
+        "points": numbers.points,
+        "term_words": wording.term_words,
+        "strict_json": lambda value: json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False),
+    }
+    return environment
+
+
+def render_report(record: Mapping[str, Any]) -> str:
+    """The diagnosis as a self-contained HTML page.
+
+    Every name of the record is escaped, in the page and in its figures; a content security policy forbids any
+    request; what has a status other than ok shows its reason where its value would stand.
+
+    Raises:
+        InputError: when the record does not meet its schema.
+    """
+    check_record(record)
+    models = {model["name"]: model for model in record["models"]}
+    ranked = [row["name"] for row in record["ranking"]]
+    order = [models[name] for name in ranked] + [
+        model for model in record["models"] if model["name"] not in ranked
+    ]
+    shown, absent = scores_by_availability(record)
+    target = record["data"]["target"]
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            record=record,
+            target=target,
+            run=record["run"],
+            headline=wording.headline(record),
+            metric=metric_of(record),
+            regression=target["task"] == "regression",
+            baseline=largest_class_share(record),
+            models=order,
+            measured=[model for model in order if model["status"] == "ok"],
+            pictures={name: _picture(picture) for name, picture in draw_figures(record).items()},
+            shown_scores=shown,
+            absent_scores=absent,
+            percent_scores=PERCENT_SCORES,
+            agreement={score: ranking_agreement(record, score) for score in shown},
+            counts=curve_counts(record),
+            bounds=BOUNDS,
+            causes=CAUSES,
+            assumptions={name: assumptions_of(record, name) for name in BOUNDS},
+            classes_open=len(target["classes"] or ()) <= CLASSES_SHOWN_OPEN,
+            words=wording,
+        )
+    )

@@ -1,0 +1,84 @@
+"""The report's files appear together or not at all."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from carryover._core.errors import InputError
+from carryover.reports.html import render_report
+from carryover.reports.record import check_record, naming_full_disk, write_record, write_text_atomically
+from carryover.reports.tables import write_tables
+
+PUBLISHED = ("tables", "report.json", "report.html")
+
+
+def check_free(out_dir: Path, *, overwrite: bool = False) -> None:
+    """Refuse a folder that holds a report already; call it before the long work starts.
+
+    Raises:
+        InputError: naming the existing file and ``--overwrite``; or when ``out_dir`` is not a folder.
+    """
+    out_dir = Path(out_dir)
+    if out_dir.exists() and not out_dir.is_dir():
+        raise InputError(f"the output folder {out_dir} is a file: name another with --out")
+    existing = [out_dir / name for name in PUBLISHED if (out_dir / name).exists()]
+    if existing and not overwrite:
+        listed = ", ".join(map(str, existing))
+        raise InputError(f"already there: {listed}. Choose another --out, or replace it with --overwrite")
+
+
+def publish(record: Mapping[str, Any], out_dir: Path, overwrite: bool = False) -> Path:
+    """Write report.html, report.json and tables/ into ``out_dir``; returns the path of report.html.
+
+    Everything is written into a temporary folder beside its destination first, and moved into place when all of it
+    is whole; if a move fails, what stood there before is put back.  Whatever else ``out_dir`` holds (a cache of
+    features) stays.
+
+    Raises:
+        InputError: when a report is there and ``overwrite`` is false, or the record does not meet its schema.
+        DiskFullError: when no space is left; nothing half-written remains.
+    """
+    out_dir = Path(out_dir)
+    check_free(out_dir, overwrite=overwrite)
+    check_record(record)
+    html = render_report(record)
+    created = not out_dir.exists()
+    staging = None
+    try:
+        with naming_full_disk(out_dir):
+            out_dir.mkdir(parents=True, exist_ok=True)
+            staging = Path(mkdtemp(prefix=".report-", dir=out_dir))
+            write_text_atomically(staging / "report.html", html)
+            write_record(record, staging / "report.json")
+            write_tables(record, staging / "tables")
+            _move_into_place(staging, out_dir)
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+        if created and out_dir.is_dir() and not any(out_dir.iterdir()):
+            out_dir.rmdir()
+    return out_dir / "report.html"
+
+
+def _move_into_place(staging: Path, out_dir: Path) -> None:
+    """Swap the new files in, keeping the old ones until all are in place."""
+    old = staging / "old"
+    old.mkdir()
+    moved: list[str] = []
+    set_aside: list[str] = []
+    try:
+        for name in PUBLISHED:
+            if (out_dir / name).exists():
+                os.rename(out_dir / name, old / name)
+                set_aside.append(name)
+            os.rename(staging / name, out_dir / name)
+            moved.append(name)
+    except BaseException:
+        for name in moved:
+            os.rename(out_dir / name, staging / name)
+        for name in set_aside:
+            os.rename(old / name, out_dir / name)
+        raise
