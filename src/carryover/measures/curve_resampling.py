@@ -41,7 +41,7 @@ def draw_resampling(curve: LearningCurve, *, n_draws: int, generator: np.random.
 
 
 def resample_errors(
-    curve: LearningCurve, resampling: Resampling, *, example_weights: Float[np.ndarray, "t"] | None = None
+    curve: LearningCurve, resampling: Resampling, *, example_weights: Float[np.ndarray, " t"] | None = None
 ) -> Float[np.ndarray, "b s"]:
     """Mean losses at every size of the curve, for every draw; ``example_weights`` (t) >= 0 select test examples.
 
@@ -65,8 +65,8 @@ def resample_errors(
 
 
 def mean_errors(
-    curve: LearningCurve, *, example_weights: Float[np.ndarray, "t"] | None = None
-) -> Float[np.ndarray, "s"]:
+    curve: LearningCurve, *, example_weights: Float[np.ndarray, " t"] | None = None
+) -> Float[np.ndarray, " s"]:
     """Mean losses at every size over the (weighted) test examples: the value that the draws scatter around."""
     losses = np.vstack([curve.half_losses.mean(axis=(1, 2)), curve.full_losses])
     weights = np.ones(losses.shape[1]) if example_weights is None else example_weights

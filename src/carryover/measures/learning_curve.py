@@ -29,25 +29,25 @@ class LearningCurve:
     """
 
     task: Task
-    sizes: Float[np.ndarray, "s"]
-    accuracy: Float[np.ndarray, "s"]
+    sizes: Float[np.ndarray, " s"]
+    accuracy: Float[np.ndarray, " s"]
     estimates: tuple[Estimate, ...]
     half_losses: Float[np.ndarray, "h p 2 t"]
-    full_losses: Float[np.ndarray, "t"]
-    test_groups: Int[np.ndarray, "t"] | None = None
+    full_losses: Float[np.ndarray, " t"]
+    test_groups: Int[np.ndarray, " t"] | None = None
 
 
 def measure_learning_curve(
     train_features: Num[np.ndarray, "n d"],
-    train_targets: Num[np.ndarray, "n"],
+    train_targets: Num[np.ndarray, " n"],
     test_features: Num[np.ndarray, "t d"],
     *,
-    test_targets: Num[np.ndarray, "t"],
+    test_targets: Num[np.ndarray, " t"],
     generator: np.random.Generator,
     task: Task = "classification",
     n_classes: int | None = None,
-    train_groups: Int[np.ndarray, "n"] | None = None,
-    test_groups: Int[np.ndarray, "t"] | None = None,
+    train_groups: Int[np.ndarray, " n"] | None = None,
+    test_groups: Int[np.ndarray, " t"] | None = None,
     n_partitions: int = 10,
     confidence: float = 0.95,
     progress: Callable[[float], None] | None = None,
@@ -80,7 +80,7 @@ def measure_learning_curve(
     if scale == 0:
         raise InputError("the targets are constant: there is nothing to predict")
 
-    def losses(rows: Int[np.ndarray, "m"]) -> Float[np.ndarray, "t"]:
+    def losses(rows: Int[np.ndarray, " m"]) -> Float[np.ndarray, " t"]:
         scores = ridge_scores(train[rows], train_targets[rows], test, n_classes=n_classes)
         if task == "classification":
             return (scores.argmax(axis=1) != test_targets).astype(np.float64)
@@ -120,10 +120,10 @@ def _check_shapes(
 
 
 def _partition(
-    targets: Num[np.ndarray, "n"],
+    targets: Num[np.ndarray, " n"],
     *,
     task: Task,
-    groups: Int[np.ndarray, "n"] | None,
+    groups: Int[np.ndarray, " n"] | None,
     n_partitions: int,
     generator: np.random.Generator,
 ) -> tuple[Int[np.ndarray, "p n"], int]:
@@ -144,13 +144,13 @@ def _partition(
 
 
 def _half_losses(
-    losses: Callable[[Int[np.ndarray, "m"]], Float[np.ndarray, "t"]],
+    losses: Callable[[Int[np.ndarray, " m"]], Float[np.ndarray, " t"]],
     *,
     codes: Int[np.ndarray, "p n"],
     n_levels: int,
     n_test: int,
     progress: Callable[[float], None] | None,
-) -> tuple[Float[np.ndarray, "h p 2 t"], Float[np.ndarray, "h"]]:
+) -> tuple[Float[np.ndarray, "h p 2 t"], Float[np.ndarray, " h"]]:
     """Losses averaged over the parts of each half, smallest parts first, and the parts' sizes."""
     result = np.zeros((n_levels, len(codes), 2, n_test))
     for p, code in enumerate(codes):
@@ -190,7 +190,9 @@ def pool_variance(halves: Float[np.ndarray, "p 2 t"]) -> tuple[float, float]:
     return pool, pool / raw if raw > 0 else 1.0
 
 
-def variance_of_mean(values: Float[np.ndarray, "t"], *, groups: Int[np.ndarray, "t"] | None = None) -> float:
+def variance_of_mean(
+    values: Float[np.ndarray, " t"], *, groups: Int[np.ndarray, " t"] | None = None
+) -> float:
     """Estimated variance of the mean of ``values`` over test examples drawn one by one, or group by group."""
     residuals = values - values.mean()
     if groups is not None:
@@ -200,9 +202,9 @@ def variance_of_mean(values: Float[np.ndarray, "t"], *, groups: Int[np.ndarray, 
 
 def _estimates(
     half_losses: Float[np.ndarray, "h p 2 t"],
-    full_losses: Float[np.ndarray, "t"],
+    full_losses: Float[np.ndarray, " t"],
     *,
-    groups: Int[np.ndarray, "t"] | None,
+    groups: Int[np.ndarray, " t"] | None,
     task: Task,
     confidence: float,
 ) -> tuple[Estimate, ...]:
@@ -223,7 +225,7 @@ def _estimates(
 
 
 def accuracy_estimate(
-    mean_loss: Float[np.ndarray, "t"], variance: float, *, task: Task, confidence: float
+    mean_loss: Float[np.ndarray, " t"], variance: float, *, task: Task, confidence: float
 ) -> Estimate:
     """1 - mean loss with a normal interval, or Wilson's with error (1 - error) / variance examples."""
     error, quantile = float(mean_loss.mean()), float(norm.ppf((1 + confidence) / 2))

@@ -24,12 +24,12 @@ def count_levels(n_units: int, *, smallest: int, at_most: int = 4) -> int:
 
 
 def balanced_partitions(
-    strata: Int[np.ndarray, "n"],
+    strata: Int[np.ndarray, " n"],
     *,
     n_partitions: int,
     n_levels: int,
     generator: np.random.Generator,
-    groups: Int[np.ndarray, "n"] | None = None,
+    groups: Int[np.ndarray, " n"] | None = None,
 ) -> Int[np.ndarray, "p n"]:
     """Codes in 0..2^n_levels - 1: at level k a row lies in part ``code >> (n_levels - k)`` of 2^k.
 
@@ -52,14 +52,14 @@ def balanced_partitions(
     return codes[:, units]
 
 
-def _majority(units: Int[np.ndarray, "n"], strata: Int[np.ndarray, "n"]) -> Int[np.ndarray, "u"]:
+def _majority(units: Int[np.ndarray, " n"], strata: Int[np.ndarray, " n"]) -> Int[np.ndarray, " u"]:
     """The most frequent stratum of each unit, the lowest where two are equally frequent."""
     counts = np.zeros((int(units.max()) + 1, int(strata.max()) + 1), dtype=np.int64)
     np.add.at(counts, (units, strata), 1)
     return counts.argmax(axis=1)
 
 
-def _reversed_bits(numbers: Int[np.ndarray, "n"], n_bits: int) -> Int[np.ndarray, "n"]:
+def _reversed_bits(numbers: Int[np.ndarray, " n"], n_bits: int) -> Int[np.ndarray, " n"]:
     """0..2^n_bits - 1 with the order of the bits reversed (van der Corput's sequence)."""
     reversed_numbers = np.zeros_like(numbers)
     for bit in range(n_bits):

@@ -11,7 +11,7 @@ from carryover.measures.spectrum import centre, spectrum_from_rows
 
 def ridge_scores(
     train: Float[np.ndarray, "n d"],
-    targets: Num[np.ndarray, "n"],
+    targets: Num[np.ndarray, " n"],
     test: Float[np.ndarray, "t d"],
     *,
     n_classes: int | None,
