@@ -52,10 +52,11 @@ def transrate(
     if not scaled.ok:
         return scaled
     counts = np.bincount(labels)
-    within = sum(
+    rates = [
         count / len(labels) * coding_rate(scaled.value[labels == label], distortion=distortion)
         for label, count in enumerate(counts)
         if count
-    )
+    ]
+    within = float(sum(rates))
     whole = coding_rate(scaled.value, distortion=distortion)
     return Result(max(whole - within, 0.0), stats={"rate": whole, "rate_given_class": within})

@@ -64,11 +64,11 @@ def half_subsamples(
 
 
 def jackknife_estimate(
-    value: float,
+    value: float | int,
     subsample_values: Sequence[float],
     *,
-    n: float,
-    subsample_size: float,
+    n: int | float,
+    subsample_size: int | float,
     confidence: float = 0.95,
 ) -> Estimate:
     """The interval of a statistic from its values on B subsamples of size h drawn without replacement from n.
