@@ -39,12 +39,13 @@ def _from_transformers(spec: ModelSource) -> LoadedModel:
     from carryover.models.transformers_readout import read_transformers
 
     loaded = load_transformers(spec.path)
+    preprocessing = _override(loaded.preprocessing, spec)
     return _assemble(
         spec,
         "transformers",
         module=loaded.module,
-        read_out=read_transformers(loaded, spec.layer),
-        preprocessing=_override(loaded.preprocessing, spec),
+        read_out=read_transformers(loaded, spec.layer, preprocessing=preprocessing),
+        preprocessing=preprocessing,
         origin=f"{type(loaded.module).__name__} from {spec.path}",
         architecture_hash=loaded.architecture_hash,
         notes=loaded.notes,
@@ -58,9 +59,6 @@ def _from_factory(spec: ModelSource) -> LoadedModel:
     function = spec.factory.rpartition(":")[2]
     architecture = "\n".join([source_hash, function, arguments, repr(module)])
     preprocessing = _override(Preprocessing(channels=input_channels(module)), spec)
-    notes = fit.notes
-    if preprocessing.mean is None:
-        notes = (*notes, "No mean and std were given: pixels are scaled to [0, 1] and not normalised.")
     return _assemble(
         spec,
         "factory",
@@ -69,7 +67,7 @@ def _from_factory(spec: ModelSource) -> LoadedModel:
         preprocessing=preprocessing,
         origin=f"{type(module).__name__} from {spec.factory}, {_words_for_weights(spec)}",
         architecture_hash=hashlib.sha256(architecture.encode()).hexdigest(),
-        notes=notes,
+        notes=fit.notes,
     )
 
 
@@ -128,6 +126,8 @@ def _assemble(
     notes: tuple[str, ...],
 ) -> LoadedModel:
     module.eval().requires_grad_(False)
+    if preprocessing.mean is None:
+        notes = (*notes, "No mean and std are stated: pixels are scaled but not normalised.")
     n_parameters = sum(parameter.numel() for parameter in module.parameters())
     return LoadedModel(
         name=spec.name,

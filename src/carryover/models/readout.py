@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from carryover._core.errors import InputError, did_you_mean
+from carryover._core.errors import InputError
 from carryover.models.records import Readout
 
 Side = Literal["input", "output"]
@@ -32,6 +33,13 @@ class FeatureFunction:
     logits: Callable[[Any], Tensor | None] | None = None
 
     def __call__(self, batch: Tensor) -> Readout:
+        output, taken = self.run_and_take(batch)
+        features = self.reduce(taken)
+        _check_matrix(features, len(batch), self.words)
+        return Readout(features, self.logits(output) if self.logits is not None else None)
+
+    def run_and_take(self, batch: Tensor) -> tuple[Any, Any]:
+        """The network's output, and the value that the features are made of."""
         with _watching(self.watched, self.side) as seen:
             try:
                 output = self.run(batch)
@@ -49,9 +57,7 @@ class FeatureFunction:
                 ) from error
         if self.watched is not None and not seen:
             raise InputError(f"{self.words}: that layer does not run in the forward pass; name another layer")
-        features = self.reduce(seen[-1] if self.watched is not None else output)
-        _check_matrix(features, len(batch), self.words)
-        return Readout(features, self.logits(output) if self.logits is not None else None)
+        return output, seen[-1] if self.watched is not None else output
 
 
 @contextmanager
@@ -146,8 +152,12 @@ def named_layer(
         raise InputError(f"layer {layer!r} must be a submodule's name, alone or followed by ':flatten'")
     layers = dict(module.named_modules())
     if name not in layers or not name:
-        near = [key for key in layers if key and (key.count(".") == 0 or key.startswith(name.split(".")[0]))]
-        raise InputError(f"no layer {name!r} in {type(module).__name__}; {did_you_mean(name, near[:40])}")
+        near = get_close_matches(name, layers, n=6, cutoff=0.4)
+        parts = ", ".join(child for child, _ in module.named_children()) or "none"
+        raise InputError(
+            f"no layer {name!r} in {type(module).__name__}; near matches: {', '.join(near) or 'none'}; "
+            f"its parts: {parts}"
+        )
     how = "flattened" if ending else "averaged over positions"
     return FeatureFunction(
         run=run,

@@ -168,10 +168,13 @@ def _check_keys(module: nn.Module, info: dict[str, Any], place: str) -> tuple[st
     base = getattr(module, "base_model", module)
     parts = {name for network in (module, base) for name, _ in network.named_children()}
     prefix = getattr(module, "base_model_prefix", "")
-    own = lambda key: key.removeprefix(prefix + ".").split(".")[0]  # noqa: E731
+
+    def own(key: str) -> str:
+        return key.removeprefix(prefix + ".").split(".")[0]
+
     missing, unexpected = set(info["missing_keys"]), set(info["unexpected_keys"])
-    spare = {key for key in missing if any(part in NOT_FOR_FEATURES for part in key.split("."))}
-    others = {key for key in unexpected if own(key) not in parts}
+    spare = {key for key in missing if _is_not_for_features(key)}
+    others = {key for key in unexpected if own(key) not in parts or _is_not_for_features(key)}
     mismatched = {key: (tuple(given), tuple(wanted)) for key, given, wanted in info["mismatched_keys"]}
     if (missing - spare) or (unexpected - others) or mismatched:
         raise InputError(
@@ -181,10 +184,12 @@ def _check_keys(module: nn.Module, info: dict[str, Any], place: str) -> tuple[st
     if spare:
         notes.append(f"The checkpoint lacks {shorten(sorted(spare))}: the features are taken without them.")
     if others:
-        notes.append(
-            f"Parts of the checkpoint left out: {shorten(sorted({key.split('.')[0] for key in others}))}."
-        )
+        notes.append(f"Parts of the checkpoint left out: {shorten(sorted({own(key) for key in others}))}.")
     return tuple(notes)
+
+
+def _is_not_for_features(key: str) -> bool:
+    return any(part in NOT_FOR_FEATURES for part in key.split("."))
 
 
 def _load_preprocessing(place: str, config: Any) -> tuple[Preprocessing, str | None]:
@@ -201,7 +206,7 @@ def _load_preprocessing(place: str, config: Any) -> tuple[Preprocessing, str | N
         return replace(read_image_processor(stated), channels=channels), None
     size = getattr(config, "image_size", None)
     size = tuple(size) if isinstance(size, list | tuple) else (size, size) if size else None
-    note = "The checkpoint has no preprocessor_config.json: pixels are scaled to [0, 1] unless mean and std are given."
+    note = "The checkpoint has no preprocessor_config.json."
     return Preprocessing(image_size=size, channels=channels), note
 
 

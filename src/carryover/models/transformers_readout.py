@@ -1,24 +1,31 @@
 """Which numbers of a transformers vision model are its features."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from carryover._core.errors import InputError
+from carryover.models.preprocessing import Preprocessing
 from carryover.models.readout import FeatureFunction, average_positions, class_token, named_layer
 from carryover.models.transformers_models import TransformersModel
 
 CLASS_TOKENS = {"cls_token", "class_embedding"}
+DEFAULT_SIDE = 224
+"""Side of the blank image where neither the checkpoint nor the user states a size."""
 
 
-def read_transformers(loaded: TransformersModel, layer: str) -> FeatureFunction:
+def read_transformers(
+    loaded: TransformersModel, layer: str, *, preprocessing: Preprocessing
+) -> FeatureFunction:
     """How to read ``layer`` off the network.
 
-    ``"pooled"``: the pooler's output where the checkpoint has a trained pooler, else the mean over patch tokens
-    (class and register tokens excluded) or over space; ``"cls"``: the class token after the last layer; else a
-    submodule.  The head's logits come along where the checkpoint has a trained head with >= 2 classes.
+    ``"pooled"``: ``pooler_output`` where the network gives one and the checkpoint has its weights, else the mean
+    over patch tokens (class and register tokens excluded) or over space; one blank image is run to see which.
+    ``"cls"``: the class token after the last layer; else a submodule.  The head's logits come along where the
+    checkpoint has a trained head with >= 2 classes.
     """
     module = loaded.module
     base = getattr(module, "base_model", module)
@@ -27,7 +34,16 @@ def read_transformers(loaded: TransformersModel, layer: str) -> FeatureFunction:
     has_head = watched is not None and not any("classifier" in key for key in loaded.missing)
     logits = _logits if has_head and getattr(loaded.config, "num_labels", 0) > 1 else None
     if layer == "pooled":
-        return _pooled(loaded, base, run=run, watched=watched, logits=logits)
+        if _has_trained_pooler(
+            loaded, preprocessing, FeatureFunction(run, _pooler_output, "", watched=watched)
+        ):
+            words = "the network's own pooled output"
+            return FeatureFunction(run, _pooler_output, words, watched=watched, logits=logits)
+        words = (
+            "the mean over patch tokens (or space) of the last layer (the checkpoint has no trained pooler)"
+        )
+        mean = _mean_of_patches(_count_special_tokens(base, loaded.config))
+        return FeatureFunction(run, mean, words, watched=watched, logits=logits)
     if layer == "cls":
         if not _has_class_token(base):
             raise InputError(
@@ -52,35 +68,29 @@ def _run_function(module: nn.Module) -> Any:
     return run_in_order
 
 
-def _pooled(
-    loaded: TransformersModel, base: nn.Module, *, run: Any, watched: Any, logits: Any
-) -> FeatureFunction:
-    untrained = any("pooler" in key.split(".") for key in loaded.missing)
-    if getattr(base, "pooler", None) is not None and not untrained:
-        return FeatureFunction(run, _pooler_output, "the pooler's output", watched=watched, logits=logits)
-    n_special = _count_special_tokens(base, loaded.config)
+def _has_trained_pooler(loaded: TransformersModel, preprocessing: Preprocessing, peek: Any) -> bool:
+    if any("pooler" in key.split(".") for key in loaded.missing):
+        return False
+    height, width = preprocessing.image_size or preprocessing.crop_size or (DEFAULT_SIDE, DEFAULT_SIDE)
+    blank = torch.zeros(1, getattr(loaded.config, "num_channels", 3), height, width)
+    loaded.module.eval()
+    with torch.inference_mode():
+        _, output = peek.run_and_take(blank)
+    return getattr(output, "pooler_output", None) is not None
 
-    def mean_of_patches(output: Any) -> Tensor:
+
+def _mean_of_patches(n_special: int) -> Callable[[Any], Tensor]:
+    def mean(output: Any) -> Tensor:
         tokens = getattr(output, "last_hidden_state", output)
         if isinstance(tokens, Tensor) and tokens.ndim == 3:
             tokens = tokens[:, n_special:]
         return average_positions(tokens)
 
-    reason = "the checkpoint has no trained pooler"
-    return FeatureFunction(
-        run,
-        mean_of_patches,
-        f"the mean over patches of the last layer ({reason})",
-        watched=watched,
-        logits=logits,
-    )
+    return mean
 
 
 def _pooler_output(output: Any) -> Tensor:
-    pooled = getattr(output, "pooler_output", None)
-    if pooled is None:
-        raise InputError("the network gives no pooler output: name a layer")
-    return pooled.flatten(1)
+    return output.pooler_output.flatten(1)
 
 
 def _logits(output: Any) -> Tensor | None:
