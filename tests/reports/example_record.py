@@ -43,7 +43,7 @@ def missing(status: str, reason: str, **extras: Any) -> dict[str, Any]:
 def _curve(accuracy: float, n_train: int, rng: np.random.Generator) -> dict[str, Any]:
     asymptote, exponent = accuracy + 0.08, 0.55
     amplitude = (asymptote - accuracy) * n_train**exponent
-    n = [int(round(n_train * f)) for f in (0.0625, 0.125, 0.25, 0.5, 1.0)]
+    n = [round(n_train * f) for f in (0.0625, 0.125, 0.25, 0.5, 1.0)]
     means = [float(asymptote - amplitude * k**-exponent + rng.normal(0, 0.004)) for k in n]
     halves = [0.25 / np.sqrt(k) + 0.008 for k in n]
     gain = (asymptote - accuracy) * (1 - 2**-exponent)
@@ -53,7 +53,12 @@ def _curve(accuracy: float, n_train: int, rng: np.random.Generator) -> dict[str,
         "n": n,
         "accuracy": means,
         "interval": [[float(m - h), float(m + h)] for m, h in zip(means, halves, strict=True)],
-        "law": {"asymptote": asymptote, "amplitude": float(amplitude), "exponent": exponent},
+        "law": {
+            "asymptote": float(asymptote),
+            "amplitude": float(asymptote - accuracy),
+            "exponent": exponent,
+            "reference": n_train,
+        },
         "asymptote": est(asymptote, 0.022),
         "gain_from_doubling": est(gain, 0.006),
     }
@@ -166,9 +171,9 @@ def _model(
 def _verdict(index: int, model: str) -> dict[str, Any]:
     limited_by = ("labels", "representation", "domain", "cannot_tell")[index % 4]
     sentences = {
-        "labels": "More labels would help most: doubling them is expected to add 2.5 points, 3 times what any other cause explains.",
-        "representation": "The features are the limit: even with unlimited labels a linear head on them stops near 81 %.",
-        "domain": "The error falls where the target looks least like the pretraining data, by 9 points between the two halves.",
+        "labels": "More labels would help most: doubling them should add 2.5 points, more than any other cause.",
+        "representation": "The features are the limit: with unlimited labels a linear head on them stops near 81 %.",
+        "domain": "The error falls where the target looks least like the pretraining data: 9 points between halves.",
         "cannot_tell": "Two causes explain about the same share of the error, and their intervals overlap.",
     }
     values = {"labels": 0.12, "representation": 0.1, "domain": 0.03}

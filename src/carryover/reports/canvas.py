@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 
 from carryover.reports.wording import display_name
 
-WIDE, NARROW = 720, 340
+WIDE, NARROW = 940, 340
+PAPER = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
 INK, MUTED, FAINT, GRID = "#17212b", "#5a6672", "#b9c2cb", "#e6eaee"
 ACCENT, ACCENT_SOFT = "#0b5fa5", "#c9deef"
 # Okabe and Ito's colours, which stay apart for colour-blind readers, in the order they are used.

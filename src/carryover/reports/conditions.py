@@ -37,6 +37,13 @@ def number(value: Any, path: str) -> None:
         _refuse(path, "a finite number", value)
 
 
+def positive(value: Any, path: str) -> None:
+    """A finite number > 0."""
+    number(value, path)
+    if value <= 0:
+        _refuse(path, "a number > 0", value)
+
+
 def count(value: Any, path: str) -> None:
     """An integer >= 0."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from carryover.reports.canvas import FAINT, INK, MUTED, PALETTE, blank, panel, shorten, write
+from carryover.reports.canvas import FAINT, INK, MUTED, PALETTE, PAPER, blank, panel, shorten, write
 from carryover.reports.legend import draw_legend, legend_height, value_axis
 from carryover.reports.numbers import percent, significant
 from carryover.reports.schema import BOUNDS
@@ -23,7 +23,7 @@ def bounds_figure(record: Mapping[str, Any], width: int) -> Figure | None:
         return None
     colours = _colours(models)
     left, right = 88, 86
-    legend = {"test error": INK, **{term_words(term): colour for term, colour in colours.items()}}
+    legend = {"measured test error": INK, **{term_words(term): colour for term, colour in colours.items()}}
     head = legend_height(list(legend), width) + 8
     step = _TITLE + _BAR * len(BOUNDS) + _GAP
     figure = blank(width, head + step * len(models) + _AXIS)
@@ -34,7 +34,14 @@ def bounds_figure(record: Mapping[str, Any], width: int) -> Figure | None:
     plot.set_yticks([])
     for index, model in enumerate(models):
         top = step * index
-        write(figure, 0, head + top + _TITLE / 2 + 2, said=shorten(model["name"], width), weight="bold")
+        write(
+            figure,
+            0,
+            head + top + _TITLE / 2 + 2,
+            said=shorten(model["name"], width),
+            weight="bold",
+            bbox=PAPER,
+        )
         for place, name in enumerate(BOUNDS):
             middle = top + _TITLE + _BAR * (place + 0.5)
             bound = model["bounds"][name]

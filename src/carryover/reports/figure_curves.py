@@ -74,12 +74,12 @@ def _limits(curves: Mapping[str, Any], baseline: float | None, metric: Metric) -
 
 def _law(curve: Mapping[str, Any], n: np.ndarray) -> np.ndarray:
     law = curve["law"]
-    return law["asymptote"] - law["amplitude"] * n ** -law["exponent"]
+    return law["asymptote"] - law["amplitude"] * (n / law.get("reference", 1.0)) ** -law["exponent"]
 
 
-def _spaced(values: Sequence[int], pixels_per_log: float) -> list[int]:
+def _spaced(values: Sequence[float], pixels_per_log: float) -> list[float]:
     """Ticks at the numbers of labels that were used, from the largest down, at least a label's width apart."""
-    kept: list[int] = []
+    kept: list[float] = []
     for value in sorted(set(values), reverse=True):
         room = 7.5 * (len(whole(value)) + 2)
         if value > 0 and (not kept or pixels_per_log * math.log(kept[-1] / value) > room):

@@ -20,7 +20,7 @@ def ranking_figure(record: Mapping[str, Any], width: int) -> Figure | None:
     if not rows:
         return None
     wide = width >= 600
-    names, right, step = (230, 150, 30) if wide else (10, 92, 44)
+    names, right, step = (290, 200, 30) if wide else (10, 92, 44)
     figure = blank(width, _TOP + step * len(rows) + _BOTTOM)
     plot = panel(figure, left=names, top=_TOP, width=width - names - right - 12, height=step * len(rows))
     _draw_intervals(plot, rows, offset=0.0 if wide else 0.18)
@@ -32,8 +32,8 @@ def ranking_figure(record: Mapping[str, Any], width: int) -> Figure | None:
         middle = _TOP + step * (index + 0.5)
         weight = "bold" if index == 0 else "normal"
         if wide:
-            said = shorten(row["name"], names - 24)
-            write(figure, names - 14, middle, said=said, ha="right", weight=weight)
+            said = shorten(row["name"], names - 16)
+            write(figure, 0, middle, said=said, weight=weight)
         else:
             write(figure, 0, middle - 10, said=shorten(row["name"], width - 12), weight=weight)
     _draw_chances(figure, rows, width=width, right=right, step=step, wide=wide)
@@ -58,7 +58,12 @@ def _draw_chances(
 ) -> None:
     """A bar and a percentage for each model's probability of being the best."""
     write(
-        figure, width - 6, 12, said="probability of being best" if wide else "best", color=MUTED, ha="right"
+        figure,
+        width - 6,
+        12,
+        said="probability of being best" if wide else "is best",
+        color=MUTED,
+        ha="right",
     )
     bars = panel(figure, left=width - right, top=_TOP, width=right - 56, height=step * len(rows))
     bars.set_axis_off()

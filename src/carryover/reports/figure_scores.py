@@ -11,10 +11,12 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from carryover.reports.agreement import ranking_agreement
 from carryover.reports.canvas import ACCENT, INK, MUTED, blank, panel, shorten, write
 from carryover.reports.legend import span, tick_percent, tick_plain
+from carryover.reports.numbers import power_of_ten, times_power
 from carryover.reports.schema import SCORES
 from carryover.reports.wording import SCORE_NAMES
 
 PERCENT_SCORES = ("knn", "ridge_loo")
+SHORT = {"ridge_loo": "Ridge LOO"}
 _TITLE, _TICKS, _ROW = 30, 30, 20
 
 
@@ -34,7 +36,7 @@ def scores_figure(record: Mapping[str, Any], width: int) -> Figure | None:
     if not scores or not order:
         return None
     wide = width >= 600
-    names, columns, gap = (170, 3, 26) if wide else (122, 1, 0)
+    names, columns, gap = (200, 3, 26) if wide else (122, 1, 0)
     each = (width - names - 12 - gap * (columns - 1)) / columns
     tall = _ROW * len(order) + 6
     step = _TITLE + tall + _TICKS
@@ -44,8 +46,11 @@ def scores_figure(record: Mapping[str, Any], width: int) -> Figure | None:
         left, top = names + column * (each + gap), row * step + _TITLE
         axes = panel(figure, left=left, top=top, width=each, height=tall)
         percent = score in PERCENT_SCORES and record["data"]["target"]["task"] == "classification"
-        _draw_score(axes, [model["scores"][score] for model in order], percent=percent)
-        write(figure, left, top - 14, said=SCORE_NAMES[score], weight="bold")
+        estimates = [model["scores"][score] for model in order]
+        power = 0 if percent else _power(estimates)
+        _draw_score(axes, estimates, percent=percent, power=power)
+        title = f"{SHORT.get(score, SCORE_NAMES[score])}{times_power(power)}"
+        write(figure, left, top - 14, said=title, weight="bold")
         agreement = ranking_agreement(record, score)
         if agreement is not None:
             said = f"τ {agreement:.2f}".replace("-", "\N{MINUS SIGN}")
@@ -53,18 +58,25 @@ def scores_figure(record: Mapping[str, Any], width: int) -> Figure | None:
         if column == 0:
             for place, model in enumerate(order):
                 said = shorten(model["name"], names - 12)
-                write(figure, names - 10, top + 3 + _ROW * (place + 0.5), said=said, ha="right", color=INK)
+                write(figure, 0, top + 3 + _ROW * (place + 0.5), said=said, color=INK)
     return figure
 
 
-def _draw_score(axes: Axes, estimates: list[Mapping[str, Any]], *, percent: bool) -> None:
+def _power(estimates: list[Mapping[str, Any]]) -> int:
+    """The power of ten written in the title instead of in each tick, for very small and very large values."""
+    largest = max(abs(estimate["value"]) for estimate in estimates if estimate["status"] == "ok")
+    return power_of_ten(largest)
+
+
+def _draw_score(axes: Axes, estimates: list[Mapping[str, Any]], *, percent: bool, power: int) -> None:
     margin = 3 / _ROW
     axes.set_ylim(len(estimates) - 0.5 + margin, -0.5 - margin)
     axes.set_yticks([])
     known = [estimate for estimate in estimates if estimate["status"] == "ok"]
     axes.set_xlim(*span([end for one in known for end in (one["interval"] or [one["value"]])], pad=0.1))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(tick_percent if percent else tick_plain))
+    plain = FuncFormatter(lambda value, _: tick_plain(value / 10.0**power))
+    axes.xaxis.set_major_formatter(FuncFormatter(tick_percent) if percent else plain)
     for place, estimate in enumerate(estimates):
         colour = ACCENT if place == 0 else MUTED
         if estimate["status"] != "ok":

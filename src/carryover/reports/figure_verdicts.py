@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from carryover.reports.canvas import FAINT, INK, PALETTE, blank, panel, shorten, write
+from carryover.reports.canvas import FAINT, INK, PALETTE, PAPER, blank, panel, shorten, write
 from carryover.reports.legend import LINE, draw_legend, value_axis
 from carryover.reports.schema import CAUSES
 from carryover.reports.wording import LIMIT_CARD
@@ -26,7 +26,7 @@ def verdicts_figure(record: Mapping[str, Any], width: int) -> Figure | None:
     head = LINE + 6
     figure = blank(width, head + step * len(verdicts) + _AXIS)
     draw_legend(figure, COLOURS, left=0, top=0, width=width)
-    plot = panel(figure, left=8, top=head, width=width - 24, height=step * len(verdicts))
+    plot = panel(figure, left=14, top=head, width=width - 30, height=step * len(verdicts))
     plot.set_ylim(step * len(verdicts), 0)
     plot.set_yticks([])
     plot.set_xlim(*_limits(verdicts))
@@ -35,9 +35,9 @@ def verdicts_figure(record: Mapping[str, Any], width: int) -> Figure | None:
         top = step * index
         _draw_evidence(plot, verdict["evidence"], top + _NAME)
         said = shorten(verdict["model"], width - 130)
-        write(figure, 0, head + top + _NAME / 2, said=said, weight="bold")
+        write(figure, 0, head + top + _NAME / 2, said=said, weight="bold", bbox=PAPER)
         limit = LIMIT_CARD[verdict["limited_by"]].lower()
-        write(figure, width, head + top + _NAME / 2, said=limit, ha="right", color=INK)
+        write(figure, width, head + top + _NAME / 2, said=limit, ha="right", color=INK, bbox=PAPER)
     value_axis(plot, label="share of the test error", percent=True, ticks=5 if width >= 600 else 4)
     return figure
 

@@ -33,6 +33,11 @@ class Metric:
             return numbers.points(value)
         return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
 
+    def difference_interval(self, estimate: Mapping[str, Any]) -> str:
+        """The interval of a difference as text; the unit stands once."""
+        low, high = (self.difference(end) for end in estimate["interval"])
+        return f"{low.removesuffix(' points')} to {high}"
+
 
 ACCURACY = Metric(key="accuracy", name="accuracy", is_percent=True)
 R2 = Metric(key="r2", name="R²", is_percent=False)

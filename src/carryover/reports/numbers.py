@@ -23,8 +23,27 @@ def significant(value: float, digits: int = 3) -> str:
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     power = int(exponent)
     if power < -3 or power >= 5:
-        return f"{_signed(mantissa)} × 10{str(power).translate(_SUPERSCRIPTS)}"
+        return f"{_signed(mantissa)}{times_power(power)}"
     return _signed(f"{value:.{max(0, digits - 1 - power)}f}")
+
+
+def power_of_ten(value: float) -> int:
+    """The power of ten to write apart: 0 from 1e-3 to below 1e5.
+
+    >>> power_of_ten(0.00012), power_of_ten(12.0)
+    (-4, 0)
+    """
+    power = int(f"{value:.2e}".split("e")[1]) if value else 0
+    return power if power < -3 or power >= 5 else 0
+
+
+def times_power(power: int) -> str:
+    """A factor as text; empty for 1.
+
+    >>> times_power(-5), times_power(0)
+    (' × 10⁻⁵', '')
+    """
+    return f" × 10{str(power).translate(_SUPERSCRIPTS)}" if power else ""
 
 
 def decimals_for(half_width: float | None, value: float) -> int | None:
@@ -49,7 +68,10 @@ def plain_interval(estimate: Mapping[str, Any]) -> str:
     low, high = estimate["interval"]
     decimals = decimals_for((high - low) / 2, estimate["value"])
     if decimals is None:
-        return f"{significant(low)} to {significant(high)}"
+        power = power_of_ten(max(abs(low), abs(high)))
+        if not power:
+            return f"{significant(low)} to {significant(high)}"
+        return f"({_signed(f'{low / 10.0**power:.2f} to {high / 10.0**power:.2f}')}){times_power(power)}"
     return _signed(f"{low:.{decimals}f} to {high:.{decimals}f}")
 
 
@@ -107,6 +129,11 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def whole(count: int) -> str:
-    """An integer with narrow spaces between thousands."""
+def whole(count: float) -> str:
+    """A count, rounded, with narrow spaces between thousands.
+
+    >>> whole(2000), whole(31.25)
+    ('2000', '31')
+    """
+    count = round(count)
     return f"{count:,}".replace(",", THIN) if abs(count) >= 10_000 else str(count)

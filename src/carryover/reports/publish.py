@@ -1,6 +1,5 @@
 """The report's files appear together or not at all."""
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -72,13 +71,13 @@ def _move_into_place(staging: Path, out_dir: Path) -> None:
     try:
         for name in PUBLISHED:
             if (out_dir / name).exists():
-                os.rename(out_dir / name, old / name)
+                (out_dir / name).rename(old / name)
                 set_aside.append(name)
-            os.rename(staging / name, out_dir / name)
+            (staging / name).rename(out_dir / name)
             moved.append(name)
     except BaseException:
         for name in moved:
-            os.rename(out_dir / name, staging / name)
+            (out_dir / name).rename(staging / name)
         for name in set_aside:
-            os.rename(old / name, out_dir / name)
+            (old / name).rename(out_dir / name)
         raise

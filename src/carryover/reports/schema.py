@@ -1,5 +1,6 @@
 """The schema ``carryover.diagnosis/1`` as one table of checks (documented in docs/report_schema.md)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from carryover._core.errors import InputError
@@ -17,6 +18,7 @@ from carryover.reports.conditions import (
     nullable,
     number,
     plain,
+    positive,
     text,
 )
 
@@ -44,12 +46,13 @@ def _value_when_ok(value: Any, path: str) -> None:
 
 def when_ok(required: dict[str, Check], otherwise: dict[str, Check] | None = None) -> Check:
     """An object with status and reason; ``required`` holds when it is ok, ``otherwise`` always."""
-    base = every(fields({**_reasoned, **(otherwise or {})}), _has_reason)
+    always = {**_reasoned, **(otherwise or {})}
+    computed, not_computed = fields({**always, **required}), fields(always)
 
     def check(value: Any, path: str) -> None:
-        base(value, path)
-        if value["status"] == "ok":
-            fields(required)(value, path)
+        is_ok = isinstance(value, Mapping) and value.get("status") == "ok"
+        (computed if is_ok else not_computed)(value, path)
+        _has_reason(value, path)
 
     return check
 
@@ -76,11 +79,11 @@ def _same_lengths(value: Any, path: str) -> None:
         raise InputError(f"record{path}: n, accuracy and interval must have equal lengths, got {lengths}")
 
 
-_law = fields({"asymptote": number, "amplitude": number, "exponent": number})
+_law = fields({"asymptote": number, "amplitude": number, "exponent": number}, {"reference": positive})
 _curve = every(
     when_ok(
         {
-            "n": items(count),
+            "n": items(positive),
             "accuracy": items(number),
             "interval": items(interval),
             "law": nullable(_law),

@@ -42,7 +42,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "terms": {"model": "string", "term": "string", **_ESTIMATE_COLUMNS},
     "learning_curves": {
         "model": "string",
-        "n": "Int64",
+        "n": "Float64",
         "metric": "string",
         "value": "Float64",
         "low": "Float64",

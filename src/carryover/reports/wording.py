@@ -19,6 +19,12 @@ LIMIT_CARD = {
     "domain": "The domain",
     "cannot_tell": "Cannot tell",
 }
+LIMIT_NOTES = {
+    "labels": "the accuracy still rises with every label added",
+    "representation": "more labels alone will not do: try other features",
+    "domain": "it errs where the target differs from the pretraining data",
+    "cannot_tell": "the evidence does not single out one cause",
+}
 CAUSES = {"labels": "labels", "representation": "representation", "domain": "domain"}
 STATUSES = {"failed": "failed", "abstained": "abstained", "not_applicable": "not applicable"}
 ASSUMPTIONS = {"checked": "checked", "not_checkable": "cannot be checked", "violated": "violated"}
@@ -39,11 +45,11 @@ SCORE_MEANINGS = {
     "logme": "Log evidence of Bayesian linear regression from the features to the labels, per example, in nats.",
     "h_score": "How much of the features' variance lies between the classes, with a shrunk covariance. "
     "It is at least 0, and at most the number of classes less one.",
-    "leep": "Mean log probability of the label when one only sees what the model's own source head predicts. At most 0.",
+    "leep": "Mean log probability of the label given only what the model's own source head predicts. At most 0.",
     "nleep": "LEEP with clusters of the features (a Gaussian mixture) in place of a source head. At most 0.",
     "nce": "Minus the entropy of the label given the source head's predicted class, in nats. At most 0.",
     "transrate": "Coding rate of all features less that within the classes: information about the label, in nats.",
-    "pactran": "The PAC-Bayes objective of the best Gaussian head, with its sign such that higher is better.",
+    "pactran": "Minus a PAC-Bayes bound on the log loss of a Gaussian softmax head, in nats. Below 0.",
     "knn": "How often the nearest labelled neighbours (cosine similarity) name the right class.",
 }
 BOUND_NAMES = {
@@ -118,8 +124,7 @@ def _doubled(record: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, str
     value = min(value, 1.0)
     note = metric.difference(gain["value"])
     if gain["interval"]:
-        low, high = (metric.difference(end) for end in gain["interval"])
-        note = f"{note} ({low.removesuffix(' points')} to {high})"
+        note = f"{note} ({metric.difference_interval(gain)})"
     sentence = f"twice the labels would bring it to about {metric.number(value)}"
     return {
         "title": title,
@@ -150,7 +155,12 @@ def _limit(record: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, str]:
             "sentence": "",
         }
     value = LIMIT_CARD[verdict["limited_by"]]
-    return {"title": "Limited by", "value": value, "note": "", "sentence": verdict["sentence"]}
+    return {
+        "title": "Limited by",
+        "value": value,
+        "note": LIMIT_NOTES[verdict["limited_by"]],
+        "sentence": verdict["sentence"],
+    }
 
 
 def headline(record: Mapping[str, Any]) -> dict[str, Any]:

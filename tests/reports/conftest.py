@@ -1,0 +1,35 @@
+"""Example records and their rendered pages, made once for all tests of the reports."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from carryover.reports.html import render_report
+
+
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def examples() -> ModuleType:
+    """The module with the example records."""
+    return _load("example_record")
+
+
+@pytest.fixture(scope="session")
+def pages(examples) -> dict[str, str]:
+    """Rendered reports: several models with troubles, one model, twelve with 100 classes, and a regression."""
+    records = {
+        "troubled": examples.troubled_record(),
+        "one": examples.example_record(1),
+        "twelve": examples.example_record(12, n_classes=100, n_train=12_000),
+        "regression": examples.example_record(3, task="regression"),
+        "nothing": examples.fail_model(examples.example_record(1), 0, "the file is truncated"),
+    }
+    return {name: render_report(record) for name, record in records.items()}

@@ -1,0 +1,57 @@
+"""Tables: the record's numbers in long form, types that never change, statuses kept."""
+
+import pandas as pd
+import pytest
+
+from carryover.reports.schema import BOUNDS, CAUSES, SCORES
+from carryover.reports.tables import COLUMNS, write_tables
+
+
+@pytest.fixture(scope="module")
+def written(examples, tmp_path_factory):
+    record = examples.troubled_record()
+    paths = write_tables(record, tmp_path_factory.mktemp("tables"))
+    return record, {path.stem: pd.read_parquet(path) for path in paths}
+
+
+def test_rows_are_complete(written):
+    record, tables = written
+    assert len(tables["models"]) == 6
+    assert len(tables["scores"]) == 5 * len(SCORES) + 1
+    assert len(tables["probes"]) == 5 * 6 + 1
+    assert len(tables["verdicts"]) == 5 * len(CAUSES)
+    assert len(tables["ranking"]) == 5
+    n_terms = sum(len(b["terms"]) for m in record["models"][:5] for b in m["bounds"].values())
+    assert len(tables["bounds"]) == 5 * len(BOUNDS) + n_terms + 1
+    assert len(tables["learning_curves"]) == 4 * 5 + 1 + 1
+
+
+def test_values_are_those_of_the_record(written):
+    record, tables = written
+    model = record["models"][1]
+    scores = tables["scores"].set_index(["model", "score"])
+    row = scores.loc[(model["name"], "logme")]
+    assert row["value"] == model["scores"]["logme"]["value"]
+    assert [row["low"], row["high"]] == model["scores"]["logme"]["interval"]
+    bounds = tables["bounds"].set_index(["model", "bound", "term"])["value"].sort_index()
+    total = bounds.loc[(model["name"], "pac_bayes", "total")]
+    assert bounds.loc[(model["name"], "pac_bayes")].drop("total").sum() == pytest.approx(total)
+
+
+def test_what_has_no_value_has_a_reason(written):
+    _, tables = written
+    for name in ("scores", "terms", "bounds", "learning_curves", "probes", "verdicts"):
+        table = tables[name]
+        assert (table["value"].isna() == (table["status"] != "ok")).all()
+        assert table.loc[table["status"] != "ok", "reason"].notna().all()
+        assert not table["value"].astype("float64", errors="ignore").isin([float("inf")]).any()
+    assert (tables["scores"].query("model == 'random-conv'")["status"] == "failed").all()
+
+
+def test_types_do_not_depend_on_the_record(examples, written, tmp_path):
+    _, tables = written
+    record = examples.fail_model(examples.example_record(1, task="regression"), 0, "truncated")
+    for path in write_tables(record, tmp_path):
+        table = pd.read_parquet(path)
+        assert list(table.columns) == list(COLUMNS[path.stem])
+        assert table.dtypes.astype(str).to_dict() == tables[path.stem].dtypes.astype(str).to_dict()
