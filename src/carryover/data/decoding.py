@@ -12,6 +12,9 @@ RESIZE_RULE = (
     "cropped about its centre"
 )
 _GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I")
+# Formats whose decoders are plain libraries: Pillow hands EPS, for one, to an outside interpreter.
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA", "ICO")
+_SIGNATURES = {b"\x89PNG": ("PNG",), b"\xff\xd8\xff": ("JPEG",), b"RIFF": ("WEBP",)}
 _ROTATED = (5, 6, 7, 8)
 _ORIENTATION_TAG = 0x0112
 
@@ -25,10 +28,9 @@ def decode_image(data: bytes, where: str) -> np.ndarray:
     ``where``, for what cannot be decoded, and for float and 32-bit images, whose range is not known.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=_formats(data)) as image:
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            return _as_bytes(upright, where)
+            return _as_bytes(ImageOps.exif_transpose(image) if _orientation(image) != 1 else image, where)
     except InputError:
         raise
     except (
@@ -40,10 +42,9 @@ def decode_image(data: bytes, where: str) -> np.ndarray:
 def inspect_image(data: bytes, where: str) -> tuple[tuple[int, int], int]:
     """(height, width) upright and the number of channels, from the header alone."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=_formats(data)) as image:
             width, height = image.size
-            has_exif = image.format in ("JPEG", "MPO", "TIFF", "WEBP") or "exif" in image.info
-            if has_exif and image.getexif().get(_ORIENTATION_TAG) in _ROTATED:
+            if _orientation(image) in _ROTATED:
                 width, height = height, width
             return (height, width), 1 if image.mode in _GREY_MODES else 3
     except Exception as error:
@@ -64,6 +65,20 @@ def fit_image(array: np.ndarray, size: tuple[int, int], channels: int) -> np.nda
     return array
 
 
+def _formats(data: bytes) -> tuple[str, ...]:
+    """The formats to try: the one that the first bytes name, else all that are read."""
+    return next((found for start, found in _SIGNATURES.items() if data.startswith(start)), _FORMATS)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation 1..8, 1 where there is none.
+
+    Pillow turns TIFF images itself.  Asking a PNG whose header has no EXIF would decode it.
+    """
+    has_exif = image.format != "TIFF" and ("exif" in image.info or "xmp" in image.info)
+    return image.getexif().get(_ORIENTATION_TAG, 1) if has_exif else 1
+
+
 def _as_bytes(image: Image.Image, where: str) -> np.ndarray:
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
@@ -75,10 +90,10 @@ def _as_bytes(image: Image.Image, where: str) -> np.ndarray:
     if image.mode == "F":
         raise InputError(f"{where} has float pixels, whose range is not known: save it with 8 or 16 bits")
     if image.mode in _GREY_MODES:
-        return np.asarray(image.convert("L"))[..., None].copy()
+        return np.array(image if image.mode == "L" else image.convert("L"))[..., None]
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
-    return np.asarray(image.convert("RGB")).copy()
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _broken(error: Exception, where: str, n_bytes: int) -> InputError:

@@ -183,7 +183,7 @@ def _check_counts(
         )
     counts = np.bincount(codes, minlength=len(names))
     rare = np.flatnonzero(counts < min_per_class)
-    if len(rare) and len(codes) < max(n_declared, min_per_class * len(names) / 2):
+    if len(rare) and len(codes) < n_declared:
         raise InputError(
             f"{name} has {len(codes)} examples for {n_declared} classes, fewer examples than classes: at least "
             f"{min_per_class} of each class are needed; label more examples or merge classes"
