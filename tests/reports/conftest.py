@@ -1,6 +1,7 @@
 """Example records and their rendered pages, made once for all tests of the reports."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -11,15 +12,17 @@ from carryover.reports.html import render_report
 
 def _load(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 @pytest.fixture(scope="session")
 def examples() -> ModuleType:
-    """The module with the example records."""
-    return _load("example_record")
+    """The example records and what makes trouble in them."""
+    _load("example_estimates")
+    _load("example_record")
+    return _load("example_troubles")
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
-"""A realistic diagnosis record, with every branch that a report can take, built from a seed."""
+"""A realistic diagnosis record in which everything was measured, built from a seed."""
 
 from typing import Any
 
 import numpy as np
+from example_estimates import est, missing
 
 from carryover.reports.schema import SCORES
 
@@ -20,24 +21,6 @@ NAMES = (
     "features-from-another-framework.parquet",
     "wide-resnet-28-10",
 )
-HOSTILE = "<script>alert(1)</script>&\"'"
-
-
-def est(value: float, std_error: float | None = None, **extras: Any) -> dict[str, Any]:
-    """An estimate with a 95 % interval of +-1.96 standard errors."""
-    value = float(value)
-    interval = (
-        None if std_error is None else [float(value - 1.96 * std_error), float(value + 1.96 * std_error)]
-    )
-    error = None if std_error is None else float(std_error)
-    base = {"value": value, "std_error": error, "interval": interval, "n_samples": 400, "confidence": 0.95}
-    return {**base, "status": "ok", "reason": None, **extras}
-
-
-def missing(status: str, reason: str, **extras: Any) -> dict[str, Any]:
-    """An estimate that was not made."""
-    empty = {"value": None, "std_error": None, "interval": None, "n_samples": None, "confidence": 0.95}
-    return {**empty, "status": status, "reason": reason, **extras}
 
 
 def _curve(accuracy: float, n_train: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -262,58 +245,3 @@ def example_record(
         "verdicts": [_verdict(index, model["name"]) for index, model in enumerate(models)],
         "warnings": [],
     }
-
-
-def fail_model(record: dict[str, Any], index: int, reason: str) -> dict[str, Any]:
-    """Turn one model of a record into one that failed, out of the ranking and the verdicts."""
-    name = record["models"][index]["name"]
-    empty = dict.fromkeys(("n_features", "feature", "preprocessing", "weights_hash", "seconds"))
-    empty |= dict.fromkeys(("probe", "scores", "learning_curve", "terms", "bounds"))
-    record["models"][index] = {"name": name, "kind": "factory", "status": "failed", "reason": reason, **empty}
-    record["ranking"] = [row for row in record["ranking"] if row["name"] != name]
-    record["verdicts"] = [row for row in record["verdicts"] if row["model"] != name]
-    return record
-
-
-def troubled_record() -> dict[str, Any]:
-    """Six models, hostile names, and every status: failed, abstained and not applicable, in every part."""
-    record = example_record(6)
-    rename(record, 1, HOSTILE)
-    rename(record, 3, "$\\alpha_{x}$ 模型 \x07" + "long-name-without-a-space" * 5)
-    fail_model(record, 5, "3 values of layer1.0.conv1.weight are NaN: download the weights again")
-    record["data"]["pretraining_sample"] = record["data"]["unlabelled"] = None
-    record["data"]["target"]["group_column"] = "patient <id>"
-    for model in record["models"][:5]:
-        model["terms"]["total_variation"] = missing("not_applicable", "no pretraining sample was given")
-    _trouble(record["models"][2])
-    for verdict in record["verdicts"]:
-        verdict["evidence"]["domain"] = missing("not_applicable", "no pretraining sample was given")
-    record["warnings"] = [
-        "Class 'class 7' has 2 training examples: its accuracy is hardly known.",
-        f"Features of {HOSTILE} contain 3 constant columns.",
-    ]
-    return record
-
-
-def _trouble(model: dict[str, Any]) -> None:
-    model["learning_curve"] = {"status": "abstained", "reason": "fewer than 3 label counts hold every class"}
-    model["scores"]["logme"] = missing("failed", "the evidence did not converge in 100 iterations")
-    model["scores"]["knn"] = est(0.5)
-    bound = model["bounds"]["pac_bayes"]
-    bound |= {
-        "value": None,
-        "terms": {},
-        "vacuous": None,
-        "status": "failed",
-        "reason": "the divergence overflowed",
-    }
-
-
-def rename(record: dict[str, Any], index: int, name: str) -> None:
-    """Give a model another name everywhere."""
-    old = record["models"][index]["name"]
-    record["models"][index]["name"] = name
-    for part, key in (("ranking", "name"), ("verdicts", "model")):
-        for row in record[part]:
-            if row[key] == old:
-                row[key] = name

@@ -92,7 +92,7 @@ def test_ids_are_unique_and_links_inside_resolve(parsed, name):
 
 
 def test_hostile_names_are_text_everywhere(examples):
-    record = examples.example_record(3, n_classes=3)
+    record = examples.example_record(1, n_classes=3)
     target = record["data"]["target"]
     target["name"] = target["split"] = target["label_column"] = examples.HOSTILE
     target["classes"][0]["name"] = examples.HOSTILE

@@ -8,11 +8,12 @@ from matplotlib.figure import Figure
 
 from carryover.reports.canvas import FAINT, INK, MUTED, PALETTE, PAPER, blank, panel, shorten, write
 from carryover.reports.legend import draw_legend, legend_height, value_axis
-from carryover.reports.numbers import percent, significant
+from carryover.reports.numbers import percent
 from carryover.reports.schema import BOUNDS
 from carryover.reports.wording import term_words
 
 SHORT = {"holdout": "hold-out", "rademacher": "Rademacher", "pac_bayes": "PAC-Bayes"}
+LARGEST_SHOWN = 10.0
 _TITLE, _BAR, _GAP, _AXIS, _CAP = 24, 18, 12, 42, 1.0
 
 
@@ -22,7 +23,7 @@ def bounds_figure(record: Mapping[str, Any], width: int) -> Figure | None:
     if not models:
         return None
     colours = _colours(models)
-    left, right = 88, 86
+    left, right = 88, 100
     legend = {"measured test error": INK, **{term_words(term): colour for term, colour in colours.items()}}
     head = legend_height(list(legend), width) + 8
     step = _TITLE + _BAR * len(BOUNDS) + _GAP
@@ -86,5 +87,5 @@ def _said(bound: Mapping[str, Any]) -> str:
     if bound["status"] != "ok":
         return bound["status"].replace("_", " ")
     if bound["vacuous"]:
-        return f"{significant(bound['value'], 2)} vacuous"
+        return f"{percent(bound['value'], 0)} vacuous" if bound["value"] < LARGEST_SHOWN else "vacuous"
     return f"≤ {percent(bound['value'])}"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
@@ -106,9 +107,8 @@ def _draw_axes(
 
 
 def _draw_curve(axes: Axes, curves: Mapping[str, Any], name: str, *, metric: Metric) -> None:
-    for other, curve in curves.items():
-        if other != name:
-            axes.plot(curve["n"], curve["accuracy"], color=FAINT, linewidth=1)
+    others = [np.column_stack([one["n"], one["accuracy"]]) for key, one in curves.items() if key != name]
+    axes.add_collection(LineCollection(others, colors=FAINT, linewidths=1), autolim=False)
     curve = curves[name]
     n = np.asarray(curve["n"], dtype=float)
     low, high = np.transpose(curve["interval"])

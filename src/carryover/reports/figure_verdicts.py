@@ -16,7 +16,7 @@ _NAME, _STACK, _DOT, _GAP, _AXIS = 22, 16, 11, 12, 42
 
 
 def verdicts_figure(record: Mapping[str, Any], width: int) -> Figure | None:
-    """A stacked bar of the shares, and below it each share with its interval from the same origin."""
+    """The parts stacked up to the error, and below each part with its interval from the same origin."""
     verdicts = [
         one for one in record["verdicts"] if any(e["status"] == "ok" for e in one["evidence"].values())
     ]
@@ -38,7 +38,7 @@ def verdicts_figure(record: Mapping[str, Any], width: int) -> Figure | None:
         write(figure, 0, head + top + _NAME / 2, said=said, weight="bold", bbox=PAPER)
         limit = LIMIT_CARD[verdict["limited_by"]].lower()
         write(figure, width, head + top + _NAME / 2, said=limit, ha="right", color=INK, bbox=PAPER)
-    value_axis(plot, label="share of the test error", percent=True, ticks=5 if width >= 600 else 4)
+    value_axis(plot, label="parts of the test error", percent=True, ticks=5 if width >= 600 else 4)
     return figure
 
 
