@@ -74,3 +74,9 @@ def test_what_is_not_a_baseline_is_refused(make_images):
         load_baseline("b", "pixel", make_images(2))
     with pytest.raises(InputError, match="needs at least one image"):
         load_baseline("b", "pca", make_images(0))
+    images = make_images(3)
+    images.pixels[:] = 7
+    with pytest.raises(InputError, match="PCA needs images that differ, and the 3 given are all the same"):
+        load_baseline("b", "pca", images)
+    with pytest.raises(InputError, match="the 1 given are all the same"):
+        load_baseline("b", "pca", make_images(1))

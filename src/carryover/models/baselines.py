@@ -55,10 +55,15 @@ def pca(name: str, images: ImageSource, *, seed: int) -> LoadedModel:
 
     Beyond 5,000 images a subset drawn from ``seed`` is used; beyond 500 pixels the components come from a
     randomised decomposition (Halko, Martinsson and Tropp 2011), also drawn from ``seed``.
+    Raises InputError where no two images differ.
     """
     generator = derive_generator(seed, "baseline", "pca")
     preprocessing = _preprocessing(images)
     values = _flat_pixels(images, preprocessing, generator)
+    if not np.ptp(values, axis=0).any():
+        raise InputError(
+            f"model {name!r}: PCA needs images that differ, and the {len(values)} given are all the same"
+        )
     n_components = min(MAX_COMPONENTS, *values.shape)
     fitted = PCA(n_components, random_state=int(generator.integers(2**31))).fit(values)
     mean, components = (
