@@ -17,12 +17,14 @@ def _load(name: str) -> ModuleType:
     return module
 
 
+# In this order: each imports those before it.
+_EXAMPLES = [_load(name) for name in ("example_estimates", "example_record", "example_troubles")][-1]
+
+
 @pytest.fixture(scope="session")
 def examples() -> ModuleType:
     """The example records and what makes trouble in them."""
-    _load("example_estimates")
-    _load("example_record")
-    return _load("example_troubles")
+    return _EXAMPLES
 
 
 @pytest.fixture(scope="session")

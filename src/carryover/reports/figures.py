@@ -52,7 +52,7 @@ _PLANS = {
     "verdicts": _Plan(
         verdicts_figure,
         "Evidence for what limits each model",
-        "Parts of the error for labels, representation and domain with intervals. The numbers are in the evidence table.",
+        "Parts of the error with intervals: labels, representation, domain. The numbers are in the evidence table.",
     ),
 }
 
