@@ -149,7 +149,8 @@ def _write_parquet(path: Path, contents: Contents) -> None:
             stop = start + len(columns["features"])
             columns |= {key: pa.array(value[start:stop]) for key, value in vectors.items()}
             table = pa.table(columns)
-            writer = writer or pq.ParquetWriter(path, table.schema)
+            # Floats hardly repeat: dictionaries of them cost time and save nothing.
+            writer = writer or pq.ParquetWriter(path, table.schema, use_dictionary=list(vectors))
             writer.write_table(table)
             start = stop
     finally:
