@@ -11,6 +11,7 @@ def test_memory_rows_follow_the_protocol():
     rows = MemoryRows(X)
     assert isinstance(rows, FeatureRows)
     assert rows.shape == (100, 7)
+    assert len(rows) == 100
     starts, blocks = zip(*rows.blocks(33), strict=True)
     assert starts == (0, 33, 66, 99)
     assert (np.concatenate(blocks) == X).all()

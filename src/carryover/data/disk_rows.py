@@ -58,6 +58,9 @@ class DiskRows:
         self._matrix = matrix
         self._hash: str | None = None
 
+    def __len__(self) -> int:
+        return self.shape[0]
+
     @property
     def shape(self) -> tuple[int, int]:
         return self._matrix.shape
@@ -102,6 +105,9 @@ class StreamedRows:
         self._shape = shape
         self._path = path
         self._hash: str | None = None
+
+    def __len__(self) -> int:
+        return self.shape[0]
 
     @property
     def shape(self) -> tuple[int, int]:

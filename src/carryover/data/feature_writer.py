@@ -54,7 +54,7 @@ def save_features(
 
 
 def _rows(value: FeatureRows | np.ndarray) -> FeatureRows:
-    return value if isinstance(value, FeatureRows) else MemoryRows(np.asarray(value))
+    return value if hasattr(value, "blocks") else MemoryRows(np.asarray(value))
 
 
 def _plain_vector(value: np.ndarray, key: str) -> np.ndarray:
