@@ -32,3 +32,15 @@ def make_images() -> Callable[..., ArrayImages]:
         return ArrayImages(generator.integers(0, 256, (n, *(shape or (8, 8, 3))), dtype=np.uint8))
 
     return make
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Save a network as transformers does, and give the folder."""
+
+    def save_network(network):
+        folder = tmp_path / "checkpoint"
+        network.eval().save_pretrained(folder)
+        return folder
+
+    return save_network

@@ -19,18 +19,6 @@ def batch():
     return torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.fixture
-def save(tmp_path):
-    """Save a network as transformers does, and give the folder."""
-
-    def save_network(network):
-        folder = tmp_path / "checkpoint"
-        network.eval().save_pretrained(folder)
-        return folder
-
-    return save_network
-
-
 def vit_classifier():
     torch.manual_seed(0)
     return transformers.ViTForImageClassification(transformers.ViTConfig(**VIT, num_labels=5))
