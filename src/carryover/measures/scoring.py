@@ -54,7 +54,7 @@ def score_all(
     features: Num[np.ndarray, "n d"],
     targets: np.ndarray,
     *,
-    task: Task,
+    task: str,
     source_probabilities: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     n_draws: int = 50,
@@ -78,9 +78,9 @@ def score_all(
     )
     check_range("max_rows", max_rows, 2, math.inf)
     n = len(sample.features)
-    row_draws, value_draws, subsample_draws = generator.spawn(3)
-    capped = _at_most(sample, max_rows, task, row_draws)
-    base = _at_most(sample, INTERVAL_ROWS, task, row_draws)
+    cap_draws, base_draws, value_draws, subsample_draws = generator.spawn(4)
+    capped = _at_most(sample, max_rows, task, cap_draws)
+    base = _at_most(sample, INTERVAL_ROWS, task, base_draws)
     reasons = {
         name: why_not(name, task=task, has_source=source_probabilities is not None) for name in CATALOGUE
     }
@@ -211,7 +211,7 @@ def _estimate(name: str, value: float, spread: Spread, *, sizes: tuple[int, int,
     return replace(estimate, reason="; ".join(notes) or None)
 
 
-def _checked(sample: Sample, task: Task) -> tuple[Sample, int]:
+def _checked(sample: Sample, task: str) -> tuple[Sample, int]:
     """The sample with targets and probabilities checked, and the number of classes (1 for regression)."""
     if task not in TASKS:
         raise InputError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
