@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from carryover._core.errors import InputError
-from carryover.measures import knn as module
-from carryover.measures.knn import knn, knn_regression
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+from carryover._core.errors import InputError
+from carryover.measures import knn as module
+from carryover.measures.knn import knn, knn_regression
 
 
 def _problem(seed, n=40, d=4, n_classes=3):

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from carryover._core.errors import InputError
-from carryover.measures.leep import LeepTable, leep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
+
+from carryover._core.errors import InputError
+from carryover.measures.leep import LeepTable, leep
 
 
 def _problem(seed, n=40, n_source=6, n_classes=3):

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from carryover._core.errors import InputError
-from carryover.measures.nce import nce, nce_from_counts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import entropy
 from sklearn.metrics import mutual_info_score
+
+from carryover._core.errors import InputError
+from carryover.measures.nce import nce, nce_from_counts
 
 
 @settings(deadline=None, max_examples=40)

@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from carryover._core.errors import InputError
-from carryover.measures.leep import leep
-from carryover.measures.nleep import default_components, nleep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import entropy
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
+
+from carryover._core.errors import InputError
+from carryover.measures.leep import leep
+from carryover.measures.nleep import default_components, nleep
 
 
 def _problem(seed, n=90, d=6):

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from carryover._core.errors import InputError
-from carryover.measures.pactran import pactran
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
+
+from carryover._core.errors import InputError
+from carryover.measures.pactran import pactran
 
 
 def _problem(seed, n=60, d=4):

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from carryover._core.errors import InputError
-from carryover.measures.transrate import coding_rate, transrate
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from carryover._core.errors import InputError
+from carryover.measures.transrate import coding_rate, transrate
 
 
 def _problem(seed, n=30, d=5):

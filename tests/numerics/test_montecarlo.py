@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from carryover._core.errors import InputError
-from carryover.numerics.montecarlo import half_subsamples, jackknife_estimate
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from carryover._core.errors import InputError
+from carryover.numerics.montecarlo import half_subsamples, jackknife_estimate
 
 
 def _labels(sizes):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from carryover.numerics.principal_axes import principal_coordinates
 
 
