@@ -61,8 +61,8 @@ def rademacher_bound(
     labels: Int[np.ndarray, " n"],
     *,
     n_classes: int,
-    coefficients: Float[np.ndarray, "k d"] | None = None,
-    intercept: Float[np.ndarray, " k"] | None = None,
+    coefficients: Float[np.ndarray, "k d_head"] | None = None,
+    intercept: Float[np.ndarray, " k_intercept"] | None = None,
     confidence: float = 0.95,
     n_draws: int | None = None,
     groups: Shaped[np.ndarray, " n"] | None = None,
@@ -100,10 +100,9 @@ def rademacher_bound(
     share = (1 - _SIGNS_SHARE) * risk * _share_of(exponent) / len(RATIOS)
     best = min(
         (
-            _at_ratio(
-                scores, labels, unit_complexity=unit_complexity, ratio=ratio, exponent=exponent, risk=share
-            )
-            for scores in (_unit_scores(rows, *head, constant=2.0**exponent) for head in heads)
+            _at_ratio(scores, labels, unit_complexity=unit_complexity, ratio=ratio, head=head, risk=share)
+            for head in heads
+            for scores in [_unit_scores(rows, *head, constant=2.0**exponent)]
             for ratio in (2.0**-exponent * np.array(RATIOS)).tolist()
         ),
         key=lambda choice: sum(choice.terms.values()),
