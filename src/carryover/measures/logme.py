@@ -26,8 +26,8 @@ def logme(features: Any, targets: Any, *, n_classes: int | None = None) -> Resul
         E(m) = beta/2 ||y - F m||^2 + alpha/2 ||m||^2,   m = beta (alpha I + beta F^T F)^{-1} F^T y,
 
     with every term kept also where n < d (You, Liu, Wang and Long, ICML 2021, arXiv 2102.11005, section 4; their
-    released fixed point drops (d - n) log alpha there).  The maximum is found directly, not by a fixed point.  A target that the
-    features do not help has alpha = inf and the evidence of pure noise: a valid value.
+    released fixed point drops (d - n) log alpha there).  The maximum is found directly, not by a fixed point.  A target
+    that the features do not help has alpha = inf and the evidence of pure noise: a valid value.
 
     ``stats``: log_evidence (k,) in nats per example, alpha (k,), beta (k,), n_unused (targets with alpha = inf).
     Failed: every feature constant; a target the same for every example; a target fitted exactly by features of

@@ -60,12 +60,14 @@ class FeatureMoments:
         """
         matrix = check_matrix(features)
         values, counted = check_targets(targets, len(matrix), n_classes)
-        total: FeatureMoments | None = None
-        for rows in row_blocks(*matrix.shape):
-            block = _block_moments(matrix[rows], values[rows], counted)
-            total = block if total is None else _accumulate(total, block)
-        assert total is not None  # a matrix has rows: checked above
-        return total
+        with np.errstate(over="ignore", invalid="ignore"):  # looked for in the sums, and told with its row
+            moments = _moments_about(_origin(matrix), matrix, values, counted)
+        if not np.isfinite([moments.fourth_moment, float(np.abs(moments.mean).max())]).all():
+            check_features(features)
+            raise InputError(
+                "features are so large that their fourth powers overflow: divide them by a constant"
+            )
+        return moments
 
     def merge(self, other: "FeatureMoments") -> "FeatureMoments":
         """Moments of both sets of rows together; raises InputError where the two do not belong together."""
@@ -115,35 +117,67 @@ def target_rows(values: np.ndarray, n_classes: int | None) -> Float[np.ndarray, 
     return one_hot
 
 
-def _block_moments(rows: Num[np.ndarray, "n d"], values: np.ndarray, n_classes: int | None) -> FeatureMoments:
-    n = len(rows)
-    origin = rows[0].astype(np.float64)
-    centred = (
-        rows - origin
-    )  # first to a point among the rows: exact for constant columns, whatever their offset
-    offset = np.ones(n) @ centred / n
-    if not np.isfinite(offset).all():
-        check_features(rows)
-        raise InputError("features are so large that their sums overflow: divide them by a constant")
-    centred -= offset
-    square_norms = np.einsum("ij,ij->i", centred, centred)
-    targets = target_rows(values, n_classes)
-    target_offset = targets[0]
-    target_centred = targets - target_offset
-    target_shift = target_centred.mean(axis=0)
-    target_centred -= target_shift
-    mean, residual = _two_sum(origin, offset)
-    return FeatureMoments(
+def _origin(matrix: Num[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
+    """A point within rounding of the mean; the first row's own value where a column may be constant."""
+    total = np.zeros(matrix.shape[1])
+    for rows in row_blocks(*matrix.shape):
+        block = matrix[rows].astype(np.float64, copy=False)
+        total += np.ones(len(block)) @ block
+    mean, first = total / len(matrix), matrix[0].astype(np.float64)
+    return np.where(np.abs(mean - first) <= 1e-12 * np.abs(first), first, mean)
+
+
+def _moments_about(
+    origin: Float[np.ndarray, " d"], matrix: Num[np.ndarray, "n d"], values: np.ndarray, n_classes: int | None
+) -> FeatureMoments:
+    """Sums of powers about the origin, a block at a time, then moved by the little that is left to the mean."""
+    n, d = matrix.shape
+    k = values.shape[1] if n_classes is None else n_classes
+    target_origin = values.mean(axis=0) if n_classes is None else np.bincount(values, minlength=k) / n
+    total, cubed, scatter, cross = np.zeros(d), np.zeros(d), np.zeros((d, d)), np.zeros((d, k))
+    target_total, target_square, fourth = np.zeros(k), np.zeros(k), 0.0
+    for rows in row_blocks(n, d):
+        centred = matrix[rows] - origin
+        targets = target_rows(values[rows], n_classes) - target_origin
+        square_norms = np.einsum("ij,ij->i", centred, centred)
+        scatter += centred.T @ centred
+        cross += centred.T @ targets
+        total += np.ones(len(centred)) @ centred
+        cubed += square_norms @ centred
+        fourth += float(square_norms @ square_norms)
+        target_total += targets.sum(axis=0)
+        target_square += np.einsum("ij,ij->j", targets, targets)
+    about = FeatureMoments(
         n_rows=n,
+        mean=origin,
+        mean_residual=np.zeros(d),
+        scatter=scatter,
+        cubed=cubed,
+        fourth_moment=fourth,
+        cross=cross,
+        target_mean=target_origin,
+        target_scatter=target_square,
+        class_counts=None if n_classes is None else np.bincount(values, minlength=k),
+    )
+    return _recentred(about, total / n, target_total / n)
+
+
+def _recentred(about: FeatureMoments, shift: np.ndarray, target_shift: np.ndarray) -> FeatureMoments:
+    """Moments about the mean, from those about a point near it (``shift`` is what the mean lies beyond it)."""
+    n, square, trace = about.n_rows, float(shift @ shift), float(np.trace(about.scatter))
+    image = about.scatter @ shift
+    mean, residual = _two_sum(about.mean, shift)
+    fourth = about.fourth_moment - 4.0 * float(about.cubed @ shift) + 4.0 * float(shift @ image)
+    return replace(
+        about,
         mean=mean,
         mean_residual=residual,
-        scatter=centred.T @ centred,
-        cubed=square_norms @ centred,
-        fourth_moment=float(square_norms @ square_norms),
-        cross=centred.T @ target_centred,
-        target_mean=target_offset + target_shift,
-        target_scatter=np.einsum("ij,ij->j", target_centred, target_centred),
-        class_counts=None if n_classes is None else np.bincount(values, minlength=n_classes),
+        scatter=about.scatter - np.outer(n * shift, shift),
+        cubed=about.cubed - trace * shift - 2.0 * image + 2.0 * n * square * shift,
+        fourth_moment=fourth + 2.0 * square * trace - 3.0 * n * square**2,
+        cross=about.cross - np.outer(n * shift, target_shift),
+        target_mean=about.target_mean + target_shift,
+        target_scatter=about.target_scatter - n * target_shift**2,
     )
 
 

@@ -1,7 +1,7 @@
 """What every ridge fit is set up with: task, targets, penalties, rows in the eigenbasis, and the choice at the end."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +13,7 @@ from carryover.measures.moments import check_targets
 from carryover.measures.spectrum import FeatureSpectrum
 from carryover.numerics.linalg import row_blocks
 
-Task = Literal["classification", "regression"]
+Task = str  # "classification" or "regression": checked below, with a sentence
 RELATIVE_PENALTIES = np.logspace(-5.0, 4.0, 30)
 CONSTANT_FEATURES = "every feature is constant over these examples: there is nothing to learn from"
 CONSTANT_TARGETS = "every example has the same label or target: there is nothing to predict"

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float
 
-_BLOCK_NUMBERS = 1 << 19  # 4 MiB of float64: a block and what is computed from it stay in the outer cache
+_BLOCK_NUMBERS = 1 << 17  # 1 MiB of float64: a block and what is computed from it stay in the outer cache
 
 
 def row_blocks(n_rows: int, numbers_per_row: int) -> Iterator[slice]:
-    """Slices that cover 0..n_rows in order, each of about half a million numbers (between 64 and 4,096 rows).
+    """Slices that cover 0..n_rows in order, each of about 131,000 numbers (between 64 and 4,096 rows).
 
     >>> list(row_blocks(5, 10))
     [slice(0, 5, None)]
