@@ -74,9 +74,10 @@ def hidden_teacher(
     decay: float = 0.5,
     far_share: float = 0.0,
 ) -> PlantedLaw:
-    """Three classes by the largest of three linear scores of Student-t coordinates; ``hidden`` of their variance is lost.
+    """Three classes by the largest of three linear scores of Student-t coordinates, some of their variance lost.
 
-    The coordinates' scales fall as j^-decay; labels nearer than ``margin`` to a tie are not drawn.
+    ``hidden`` is the share of the variance that is lost.  The coordinates' scales fall as j^-decay; labels nearer
+    than ``margin`` to a tie are not drawn.
     Of far points all is hidden, and they lie elsewhere.
     """
     scales = np.arange(1, n_features + 1) ** -decay

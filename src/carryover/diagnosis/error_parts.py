@@ -46,7 +46,7 @@ def split_error(
     """Split the error of ``curve`` at all labels.
 
         domain         = error(N) - error_near(N)           if its interval lies above 0, else 0 and near = all
-        labels         = error_near(N) - error_near(inf)    by the fitted law (error_law)
+        labels         = error_near(N) - error_near(inf)    by the fitted law, its exponent rising towards 1
         representation = error_near(inf)                    which holds what no model could know (label noise)
 
     ``likeness`` (t) is the cross-fitted log density ratio of each test example; the ``near_share`` of them
@@ -74,8 +74,11 @@ def split_error(
     extrapolation = extrapolate(curve, resampling, example_weights=near)
     value = draws = None
     if extrapolation.law is not None and extrapolation.draws is not None:
-        value = _parts(error, domain, extrapolation.law.asymptote[0])
-        draws = _parts(error_draws, domain_draws, extrapolation.draws.asymptote)
+        excess_now = extrapolation.law.excess_beyond(np.full(1, 0.5))[0]
+        value = _parts(error, domain, excess_now)
+        draws = _parts(
+            error_draws, domain_draws, extrapolation.draws.excess_beyond(resampling.exponent_positions)
+        )
     return ErrorParts(
         error=float(error),
         value=value,
@@ -96,12 +99,10 @@ def near_points(likeness: Float[np.ndarray, " t"], share: float) -> Bool[np.ndar
     return near
 
 
-def _parts(
-    error: np.ndarray | float, domain: np.ndarray | float, asymptote: np.ndarray | float
-) -> np.ndarray:
+def _parts(error: np.ndarray | float, domain: np.ndarray | float, excess: np.ndarray | float) -> np.ndarray:
     near = np.asarray(error) - domain
-    asymptote = np.clip(asymptote, 0, np.maximum(near, 0))
-    return np.stack([near - asymptote, asymptote, np.broadcast_to(domain, near.shape)], axis=-1)
+    labels = np.minimum(excess, np.maximum(near, 0))
+    return np.stack([labels, near - labels, np.broadcast_to(domain, near.shape)], axis=-1)
 
 
 def part_estimates(parts: ErrorParts, n_samples: int) -> dict[str, Estimate]:

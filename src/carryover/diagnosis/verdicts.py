@@ -26,7 +26,7 @@ class VerdictRule:
 
     near_share: float = 1 / 3
     probability: float = 0.8
-    ratio: float = 1.25
+    ratio: float = 1.5
     little_error: float = 0.03
 
 

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from carryover._core.errors import InputError
-from carryover.measures.learning_curve import LearningCurve, pool_variance
+from carryover.measures.curve_intervals import pool_variance
+from carryover.measures.learning_curve import LearningCurve
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,14 @@ class Resampling:
     ``test_weights`` (b, t) >= 0: the Bayesian bootstrap (Rubin 1981), one exponential weight per test example
     or group.  ``partition_weights`` (b, p), each row summing to 1: partitions drawn with replacement.
     ``pool_directions`` (b, p): standard normal / sqrt(p), the signs and sizes of the half-contrasts.
+    ``exponent_positions`` (b,) are uniform on [0, 1]: where, between the fitted exponent and 1, the law goes on
+    beyond the labels at hand (:meth:`~carryover.measures.error_law.ErrorLaw.excess_beyond`).
     """
 
     test_weights: Float[np.ndarray, "b t"]
     partition_weights: Float[np.ndarray, "b p"]
     pool_directions: Float[np.ndarray, "b p"]
+    exponent_positions: Float[np.ndarray, " b"]
 
 
 def draw_resampling(curve: LearningCurve, *, n_draws: int, generator: np.random.Generator) -> Resampling:
@@ -37,6 +41,7 @@ def draw_resampling(curve: LearningCurve, *, n_draws: int, generator: np.random.
         test_weights=unit_weights[:, units],
         partition_weights=chosen / n_partitions,
         pool_directions=generator.standard_normal((n_draws, n_partitions)) / np.sqrt(n_partitions),
+        exponent_positions=generator.random(n_draws),
     )
 
 
@@ -46,7 +51,7 @@ def resample_errors(
     """Mean losses at every size of the curve, for every draw; ``example_weights`` (t) >= 0 select test examples.
 
     At the sizes below the full one: the chosen partitions' mean, plus the half-contrasts in the drawn
-    directions, scaled to the variance of the pool (:func:`~carryover.measures.learning_curve.pool_variance`).
+    directions, scaled to the variance of the pool (:func:`~carryover.measures.curve_intervals.pool_variance`).
     The full size moves with the contrasts of the half size: the delete-half jackknife.
     """
     weights = (

@@ -26,6 +26,17 @@ class ErrorLaw:
         """The law's error at n labels."""
         return self.asymptote + self.amplitude * (n / self.reference) ** -self.exponent
 
+    def excess_beyond(self, position: Float[np.ndarray, " b"]) -> Float[np.ndarray, " b"]:
+        """error(reference) - error(infinity) if, from ``reference`` on, the exponent is another one.
+
+        The slope at the reference is kept: amplitude * exponent / later, with ``later`` at the ``position`` in
+        [0, 1] between the fitted exponent and 1, the rate that a fixed number of parameters ends with.  While
+        the rows are about as many as the features, curves fall with exponents well below 1, and the law taken
+        at its word promises too much.
+        """
+        later = self.exponent + position * np.maximum(1 - self.exponent, 0)
+        return np.minimum(self.amplitude * self.exponent / later, self.asymptote + self.amplitude)
+
 
 def fit_error_law(
     sizes: Float[np.ndarray, " s"], errors: Float[np.ndarray, "b s"], *, weights: Float[np.ndarray, " s"]
@@ -101,11 +112,16 @@ def extrapolate(
         return _abstained("the error rises with the number of labels")
     point = mean_errors(curve, example_weights=example_weights)[None, window]
     law, laws = (fit_error_law(sizes, errors, weights=sizes) for errors in (point, draws))
-    n = law.reference
+    n, n_test = law.reference, len(curve.full_losses)
     gain = _percentile_estimate(
-        float((law.error(n) - law.error(2 * n))[0]), laws.error(n) - laws.error(2 * n), curve, confidence
+        float((law.error(n) - law.error(2 * n))[0]),
+        laws.error(n) - laws.error(2 * n),
+        n_samples=n_test,
+        confidence=confidence,
     )
-    asymptote = _percentile_estimate(1 - float(law.asymptote[0]), 1 - laws.asymptote, curve, confidence)
+    asymptote = _percentile_estimate(
+        1 - float(law.asymptote[0]), 1 - laws.asymptote, n_samples=n_test, confidence=confidence
+    )
     now = 1 - float(point[0, -1])
     if asymptote.interval is not None and asymptote.interval[0] <= now and asymptote.interval[1] >= 1:
         reason = "these sizes fit an accuracy that has levelled off as well as one that goes on to 1"
@@ -118,14 +134,12 @@ def _abstained(reason: str) -> Extrapolation:
     return Extrapolation(law=None, draws=None, asymptote=missing, gain_from_doubling=missing)
 
 
-def _percentile_estimate(
-    value: float, draws: np.ndarray, curve: LearningCurve, confidence: float
-) -> Estimate:
+def _percentile_estimate(value: float, draws: np.ndarray, *, n_samples: int, confidence: float) -> Estimate:
     low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(
         value=value,
         std_error=float(draws.std()),
         interval=(min(float(low), value), max(float(high), value)),
-        n_samples=len(curve.full_losses),
+        n_samples=n_samples,
         confidence=confidence,
     )

@@ -6,11 +6,11 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int, Num
-from scipy.stats import norm
 
 from carryover._core.checks import check_features, check_labels
 from carryover._core.errors import InputError
 from carryover._core.results import Estimate
+from carryover.measures.curve_intervals import accuracy_estimates
 from carryover.measures.partitions import balanced_partitions, count_levels
 from carryover.measures.ridge_scores import ridge_scores
 
@@ -49,6 +49,7 @@ def measure_learning_curve(
     train_groups: Int[np.ndarray, " n"] | None = None,
     test_groups: Int[np.ndarray, " t"] | None = None,
     n_partitions: int = 10,
+    max_halvings: int = 4,
     confidence: float = 0.95,
     progress: Callable[[float], None] | None = None,
 ) -> LearningCurve:
@@ -58,9 +59,9 @@ def measure_learning_curve(
     a generator in the same state and their curves are paired.  ``progress`` is told the fraction done.
 
     The interval at size m is for the mean accuracy over training sets of m rows and over the population of
-    test examples.  Its variance is the sum of (i) that of the test examples (or groups) and (ii) that of
-    the pool the parts are cut from, estimated from the contrast of the two halves of each partition
-    (see :func:`pool_variance`); at the full size (ii) is the delete-half jackknife.  Wilson's form with the
+    test examples.  Its variance is that of the test examples (or groups) plus that of the pool which the parts
+    are cut from, estimated from the contrast of the two halves of each partition; at the full size that is the
+    delete-half jackknife (:func:`~carryover.measures.curve_intervals.pool_variance`).  Wilson's form with the
     matching effective number of examples keeps it inside [0, 1] (regression: a normal interval).
 
     Raises InputError for fewer than 4 rows, groups or test examples, and for shapes that do not fit.
@@ -74,7 +75,12 @@ def measure_learning_curve(
         train_targets, test_targets = check_labels(train_targets), check_labels(test_targets)
         n_classes = n_classes or int(max(train_targets.max(), test_targets.max())) + 1
     codes, n_levels = _partition(
-        train_targets, task=task, groups=train_groups, n_partitions=n_partitions, generator=generator
+        train_targets,
+        task=task,
+        groups=train_groups,
+        n_partitions=n_partitions,
+        max_halvings=max_halvings,
+        generator=generator,
     )
     scale = 1.0 if task == "classification" else float(np.var(np.concatenate([train_targets, test_targets])))
     if scale == 0:
@@ -82,16 +88,16 @@ def measure_learning_curve(
 
     def losses(rows: Int[np.ndarray, " m"]) -> Float[np.ndarray, " t"]:
         scores = ridge_scores(train[rows], train_targets[rows], test, n_classes=n_classes)
-        if task == "classification":
-            return (scores.argmax(axis=1) != test_targets).astype(np.float64)
-        return (scores.reshape(-1) - test_targets) ** 2 / scale
+        return example_losses(scores, test_targets, task=task, scale=scale)
 
     half_losses, sizes = _half_losses(
         losses, codes=codes, n_levels=n_levels, n_test=len(test), progress=progress
     )
     full_losses = losses(np.arange(len(train)))
     mean_losses = np.append(half_losses.mean(axis=(1, 2, 3)), full_losses.mean())
-    estimates = _estimates(half_losses, full_losses, groups=test_groups, task=task, confidence=confidence)
+    estimates = accuracy_estimates(
+        half_losses, full_losses, groups=test_groups, task=task, confidence=confidence
+    )
     return LearningCurve(
         task=task,
         sizes=np.append(sizes, float(len(train))),
@@ -101,6 +107,15 @@ def measure_learning_curve(
         full_losses=full_losses,
         test_groups=test_groups,
     )
+
+
+def example_losses(
+    scores: Float[np.ndarray, "t k"], targets: Num[np.ndarray, " t"], *, task: Task, scale: float
+) -> Float[np.ndarray, " t"]:
+    """0/1 errors of the highest score, or squared errors divided by ``scale``."""
+    if task == "classification":
+        return (scores.argmax(axis=1) != targets).astype(np.float64)
+    return (scores.reshape(-1) - targets) ** 2 / scale
 
 
 def _check_shapes(
@@ -125,11 +140,12 @@ def _partition(
     task: Task,
     groups: Int[np.ndarray, " n"] | None,
     n_partitions: int,
+    max_halvings: int,
     generator: np.random.Generator,
 ) -> tuple[Int[np.ndarray, "p n"], int]:
     """Codes of the parts, and the number of levels: parts keep a row per class, 8 rows and 4 groups on average."""
     strata = targets if task == "classification" else np.zeros(len(targets), dtype=np.int64)
-    n_levels = count_levels(len(targets), smallest=max(8, len(np.unique(strata))))
+    n_levels = count_levels(len(targets), smallest=max(8, len(np.unique(strata))), at_most=max_halvings)
     if groups is not None:
         n_levels = min(n_levels, count_levels(len(np.unique(groups)), smallest=4))
     n_levels = max(n_levels, 1)
@@ -164,84 +180,3 @@ def _half_losses(
         if progress is not None:
             progress((p + 1) / len(codes))
     return result, codes.shape[1] / 2.0 ** np.arange(n_levels, 0, -1)
-
-
-def pool_variance(halves: Float[np.ndarray, "p 2 t"]) -> tuple[float, float]:
-    """Variance of a mean loss that is due to the pool of training rows, and its share of the raw contrast.
-
-    The losses a, b of two disjoint halves are independent given the test examples, so that
-    Var((a - b)/2) = Var((a + b)/2) = pool + (variance of (a + b)/2 between partitions of one pool):
-    pool = E[((a - b)/2)^2] - Var_partitions((a + b)/2), for a statistic of any order in the rows.  Both terms
-    lose what is specific to single test examples, which the test examples' own variance holds already (the
-    between-rows component of a two-way analysis of variance).  At least a quarter of the raw value is kept.
-    """
-    contrasts, means = (halves[:, 0] - halves[:, 1]) / 2, halves.mean(axis=1)
-    raw = float(np.mean(contrasts.mean(axis=1) ** 2))
-    between = raw - float(np.mean(contrasts.var(axis=1))) / halves.shape[2]
-    within = 0.0
-    if len(halves) > 1:
-        deviations = means - means.mean(axis=0)
-        correction = len(halves) / (len(halves) - 1)
-        within = float(
-            np.mean(deviations.mean(axis=1) ** 2) - np.mean(deviations.var(axis=1)) / halves.shape[2]
-        )
-        within *= correction
-    pool = min(max(between - max(within, 0.0), raw / 4), raw)
-    return pool, pool / raw if raw > 0 else 1.0
-
-
-def variance_of_mean(
-    values: Float[np.ndarray, " t"], *, groups: Int[np.ndarray, " t"] | None = None
-) -> float:
-    """Estimated variance of the mean of ``values`` over test examples drawn one by one, or group by group."""
-    residuals = values - values.mean()
-    if groups is not None:
-        residuals = np.bincount(np.unique(groups, return_inverse=True)[1], weights=residuals)
-    return float((residuals**2).sum() / len(values) ** 2 * len(residuals) / max(len(residuals) - 1, 1))
-
-
-def _estimates(
-    half_losses: Float[np.ndarray, "h p 2 t"],
-    full_losses: Float[np.ndarray, " t"],
-    *,
-    groups: Int[np.ndarray, " t"] | None,
-    task: Task,
-    confidence: float,
-) -> tuple[Estimate, ...]:
-    """An accuracy with its interval for each size."""
-    pools = [pool_variance(halves)[0] for halves in half_losses]
-    pair_means = half_losses.mean(axis=(2, 3))
-    n_partitions = pair_means.shape[1]
-    resampling = pair_means.var(axis=1, ddof=1) / n_partitions if n_partitions > 1 else np.zeros(len(pools))
-    mean_losses = [*half_losses.mean(axis=(1, 2)), full_losses]
-    variances = [
-        variance_of_mean(mean_loss, groups=groups) + pool + float(extra)
-        for mean_loss, pool, extra in zip(mean_losses, [*pools, pools[-1]], [*resampling, 0.0], strict=True)
-    ]
-    return tuple(
-        accuracy_estimate(mean_loss, variance, task=task, confidence=confidence)
-        for mean_loss, variance in zip(mean_losses, variances, strict=True)
-    )
-
-
-def accuracy_estimate(
-    mean_loss: Float[np.ndarray, " t"], variance: float, *, task: Task, confidence: float
-) -> Estimate:
-    """1 - mean loss with a normal interval, or Wilson's with error (1 - error) / variance examples."""
-    error, quantile = float(mean_loss.mean()), float(norm.ppf((1 + confidence) / 2))
-    if task == "regression":
-        margin = quantile * variance**0.5
-        interval = (1 - error - margin, 1 - error + margin)
-    else:
-        binomial = error * (1 - error)
-        shift = quantile**2 * (variance / binomial if binomial > 0 and variance > 0 else 1 / len(mean_loss))
-        centre = (error + shift / 2) / (1 + shift)
-        margin = (binomial * shift + shift**2 / 4) ** 0.5 / (1 + shift)
-        interval = (1 - centre - margin, 1 - centre + margin)
-    return Estimate(
-        value=1 - error,
-        std_error=variance**0.5,
-        interval=(float(interval[0]), float(interval[1])),
-        n_samples=len(mean_loss),
-        confidence=confidence,
-    )
