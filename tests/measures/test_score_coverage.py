@@ -17,7 +17,7 @@ from carryover.measures.nleep import default_components
 from carryover.measures.scoring import Sample, Setting, evaluate, score_all
 
 N_DRAWS = 500
-N_ORACLE = 1500
+N_ORACLE = 1000
 
 
 @dataclass(frozen=True)

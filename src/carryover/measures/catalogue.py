@@ -38,9 +38,12 @@ class Score:
         return low, high
 
 
-# TransRate and PACTran keep more than half: with half the examples whole classes fall below the number of
-# dimensions, where log det has another variance than at n (measured at n < d: half-samples gave .46 of the
-# right width, 9/10 gives 1.2), and a softmax head that separates them says little of one that does not.
+# How much a subsample keeps.  By Hoeffding's decomposition the jackknife's estimate is on average at least
+# h/n Var(theta_h), whatever the score: it falls short only as far as Var(theta_h) h is less than Var(theta_n) n.
+# Where the score is another functional at h than at n (LogME's prior, H-score's shrinkage, PACTran's
+# separability, the rank of a class in TransRate), h must be near n: at n < d half-samples gave .75 of the right
+# width for LogME, .46 for TransRate.  Where part of the spread does not shrink with n (a mixture's starting
+# point, the ties of few neighbours), that part is multiplied by h/(n - h), so h stays at n/2.
 CATALOGUE: dict[str, Score] = {
     "logme": Score(
         needs="features",
@@ -49,6 +52,8 @@ CATALOGUE: dict[str, Score] = {
         low=None,
         high=None,
         merges=True,
+        kept=0.75,
+        max_draws=30,
     ),
     "h_score": Score(
         needs="features",
@@ -57,6 +62,8 @@ CATALOGUE: dict[str, Score] = {
         low=0.0,
         high=None,
         merges=True,
+        kept=0.75,
+        max_draws=30,
     ),
     "leep": Score(
         needs="source probabilities",
@@ -73,7 +80,7 @@ CATALOGUE: dict[str, Score] = {
         low=None,
         high=0.0,
         merges=False,
-        max_draws=20,
+        max_draws=15,
     ),
     "nce": Score(
         needs="source probabilities",
@@ -91,6 +98,7 @@ CATALOGUE: dict[str, Score] = {
         high=None,
         merges=False,
         kept=0.9,
+        max_draws=30,
     ),
     "pactran": Score(
         needs="features",
@@ -100,7 +108,7 @@ CATALOGUE: dict[str, Score] = {
         high=0.0,
         merges=False,
         kept=0.75,
-        max_draws=20,
+        max_draws=15,
     ),
     "knn": Score(
         needs="features",
@@ -117,6 +125,8 @@ CATALOGUE: dict[str, Score] = {
         low=None,
         high=1.0,
         merges=True,
+        kept=0.75,
+        max_draws=30,
     ),
 }
 

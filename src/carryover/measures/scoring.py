@@ -11,43 +11,13 @@ from carryover._core.checks import check_features, check_labels, check_range
 from carryover._core.errors import InputError
 from carryover._core.results import Estimate, Result
 from carryover.measures.catalogue import CATALOGUE, TASKS, Task, why_not
-from carryover.measures.knn import knn, knn_regression
-from carryover.measures.leep import check_probabilities, leep
-from carryover.measures.linear_scores import linear_scores
-from carryover.measures.nce import nce
-from carryover.measures.nleep import default_components, nleep
-from carryover.measures.pactran import pactran
-from carryover.measures.transrate import transrate
+from carryover.measures.evaluation import Sample, Setting, evaluate
+from carryover.measures.leep import check_probabilities
+from carryover.measures.nleep import default_components
 from carryover.numerics.montecarlo import half_subsamples, jackknife_estimate
 
 INTERVAL_ROWS = 8_000
 """Beyond this many examples the spread is measured on a subsample of them and scaled as 1/sqrt(n)."""
-
-LINEAR = ("logme", "h_score", "ridge_loo")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The examples that one evaluation sees."""
-
-    features: np.ndarray
-    targets: np.ndarray
-    source_probabilities: np.ndarray | None = None
-    groups: np.ndarray | None = None
-
-    def take(self, rows: np.ndarray) -> "Sample":
-        """These rows of everything."""
-        return Sample(*(None if part is None else part[rows] for part in vars(self).values()))
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What is fixed by the whole sample and stays the same on its subsamples."""
-
-    task: Task
-    n_classes: int
-    n_constants: int
-    n_components: int
 
 
 def score_all(
@@ -65,13 +35,14 @@ def score_all(
     """Every score of :data:`CATALOGUE`: its value on the sample, and a 95 % interval by subsampling.
 
     ``targets`` are class codes 0..K-1, every class present (classification), or numbers (regression);
-    ``source_probabilities`` (n, Z) the source head's, where there is one.  All scores see the same half-samples
-    (:func:`half_subsamples`; NLEEP the first 20 of them, PACTran 20 of 3/4, TransRate 9/10); with
-    ``groups`` whole groups are drawn.  The estimand is the score's mean over samples of this size with these
-    class counts.  Beyond ``max_rows`` examples the scores that cannot merge are computed on a stratified
-    subsample; beyond 8,000 the spread is measured on a subsample of that size and scaled as 1/sqrt(n); an
-    estimate's ``reason`` says either.  What cannot be computed keeps its status and reason.  ``progress`` is
-    called with (evaluations done, evaluations in all).  Raises InputError for inputs that do not fit.
+    ``source_probabilities`` (n, Z) the source head's, where there is one.  All scores share the subsamples of
+    :func:`half_subsamples`: half, 3/4 or 9/10 of each class and at most 15 to 50 of them, as the catalogue says
+    of each score; with ``groups`` whole groups are drawn.  The estimand is the score's mean over samples of
+    this size with these class counts.  Beyond ``max_rows`` examples the scores that cannot merge are computed
+    on a stratified subsample; beyond 8,000 the spread is measured on a subsample of that size and scaled as
+    1/sqrt(n); an estimate's ``reason`` says either.  What cannot be computed keeps its status and reason.
+    ``progress`` is called with (evaluations done, evaluations in all).  Raises InputError for inputs that do
+    not fit.
     """
     sample, n_classes = _checked(
         Sample(check_features(features), targets, source_probabilities, groups), task
@@ -109,29 +80,6 @@ def score_all(
     return estimates
 
 
-def evaluate(
-    sample: Sample, names: Sequence[str], setting: Setting, *, generator: np.random.Generator
-) -> dict[str, Result]:
-    """The named scores on one sample."""
-    features, targets, source = sample.features, sample.targets, sample.source_probabilities
-    n_components = min(setting.n_components, len(features))
-    regression = setting.task == "regression"
-    single = {
-        "leep": lambda: leep(source, targets),
-        "nce": lambda: nce(source.argmax(axis=1), targets),
-        "nleep": lambda: nleep(features, targets, n_components=n_components, generator=generator),
-        "transrate": lambda: transrate(features, targets),
-        "pactran": lambda: pactran(features, targets, n_constants=setting.n_constants),
-        "knn": lambda: knn_regression(features, targets) if regression else knn(features, targets),
-    }
-    results = {name: single[name]() for name in names if name in single}
-    if any(name in LINEAR for name in names):
-        n_classes = None if regression else setting.n_classes
-        linear = linear_scores(features, targets, task=setting.task, n_classes=n_classes)
-        results |= {name: linear[name] for name in names if name in LINEAR}
-    return results
-
-
 @dataclass(frozen=True)
 class Spread:
     """A score's values on subsamples: ``size`` of ``n`` units (examples or groups) on average."""
@@ -152,25 +100,29 @@ def _subsample_values(
     generator: np.random.Generator,
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, Spread]:
-    shares = sorted({CATALOGUE[name].kept for name in names})
-    spreads = {}
-    for done, (share, draws) in enumerate(zip(shares, generator.spawn(len(shares)), strict=True)):
+    most: dict[float, int] = {}
+    for name in names:
+        share, limit = CATALOGUE[name].kept, min(n_draws, CATALOGUE[name].max_draws)
+        most[share] = max(most.get(share, 0), limit)
+    spreads, done, total = {}, 0, sum(most.values())
+    for (share, limit), draws in zip(sorted(most.items()), generator.spawn(len(most)), strict=True):
         subsamples = half_subsamples(
             base.targets if setting.task == "classification" else None,
             groups=base.groups,
             n_examples=len(base.features),
-            n_draws=n_draws,
+            n_draws=limit,
             fraction=share,
             generator=draws,
         )
         here = [name for name in names if CATALOGUE[name].kept == share]
         results: dict[str, list[Result]] = {name: [] for name in here}
-        for index, (rows, draw) in enumerate(zip(subsamples, draws.spawn(n_draws), strict=True)):
+        for index, (rows, draw) in enumerate(zip(subsamples, draws.spawn(limit), strict=True)):
             wanted = [name for name in here if index < CATALOGUE[name].max_draws]
             for name, result in evaluate(base.take(rows), wanted, setting, generator=draw).items():
                 results[name].append(result)
+            done += 1
             if progress is not None:
-                progress(done * n_draws + index + 1, len(shares) * n_draws)
+                progress(done, total)
         size, n = _units(base, subsamples)
         spreads |= {name: _spread(results[name], size, n) for name in here}
     return spreads
