@@ -20,8 +20,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from carryover.measures.spectrum import FeatureSpectrum
+from carryover.numerics.linalg import CACHE_BLOCK, row_blocks
 
-_CUT = 1e-11  # of the largest singular value of the table of shrinkage factors, whose entries lie in [0, 1]
+_CUT = 1e-10  # of the largest singular value of the table of shrinkage factors, whose entries lie in [0, 1]
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,13 @@ class PathWeights:
     """What turns coordinates of rows into leverages and residuals at every penalty."""
 
     leverage_basis: Float[np.ndarray, "r q"]
-    residual_basis: Float[np.ndarray, "r kq"]
+    residual_basis: Float[np.ndarray, "r qk"]
     mixing: Float[np.ndarray, "q p"] | None
+    subtraction: Float[np.ndarray, "p q1"] | None
     least: Float[np.ndarray, " p"]
     target_mean: Float[np.ndarray, " k"]
     left: bool
+    n_classes: int | None
     n_rows: int
 
     def one_minus_leverage(self, coordinates: Float[np.ndarray, "r b"]) -> Float[np.ndarray, "p b"]:
@@ -47,17 +50,19 @@ class PathWeights:
         one_minus = part if self.left else (1.0 - 1.0 / self.n_rows) - part
         return np.maximum(one_minus, self.least[:, None])
 
-    def residuals(
-        self, coordinates: Float[np.ndarray, "r b"], targets: Float[np.ndarray, "k b"]
-    ) -> Float[np.ndarray, "k p b"]:
-        """Residuals e of the fit that includes the row, for each target, penalty and row of the block."""
-        k, b = targets.shape
-        part = (self.residual_basis.T @ coordinates).reshape(k, -1, b)
-        if self.mixing is not None:
-            part = np.matmul(self.mixing.T, part)
+    def residuals(self, loaded: Float[np.ndarray, "qk b"], values: np.ndarray) -> Float[np.ndarray, "p k b"]:
+        """Residuals e of the fit that includes the row, at each penalty, from the ``loaded`` coordinates
+        residual_basis.T @ coordinates.
+        """
+        k, b = len(self.target_mean), len(values)
         if self.left:
-            return part
-        return np.subtract((targets - self.target_mean[:, None])[:, None, :], part, out=part)
+            return loaded.reshape(-1, k, b)
+        targets = transposed_targets(values, self.n_classes) - self.target_mean[:, None]
+        if self.mixing is None:
+            fitted = loaded.reshape(-1, k, b)
+            return targets - fitted
+        stacked = np.concatenate([loaded.reshape(-1, k * b), targets.reshape(1, -1)])
+        return (self.subtraction @ stacked).reshape(-1, k, b)
 
 
 @dataclass(frozen=True)
@@ -73,8 +78,8 @@ def path_weights(spectrum: FeatureSpectrum, penalties: Float[np.ndarray, " p"]) 
     """Weights of the whole path.
 
     The shrinkage factors s / (s + penalty) are smooth in both: where the rows are many, their table is
-    replaced by a factorization cut at 1e-11 of its largest, which about halves the work
-    and changes a residual by no more than about 1e-11 of its target's spread.
+    replaced by a factorization cut at 1e-10 of its largest, which about halves the work
+    and changes a residual by no more than about 1e-10 of its target's spread.
     """
     s = spectrum.eigenvalues[:, None]
     mixing = None
@@ -88,11 +93,13 @@ def path_weights(spectrum: FeatureSpectrum, penalties: Float[np.ndarray, " p"]) 
         basis, loadings = basis / s, spectrum.cross
     return PathWeights(
         leverage_basis=basis,
-        residual_basis=(loadings[:, :, None] * basis[:, None, :]).reshape(len(s), -1),
+        residual_basis=(basis[:, :, None] * loadings[:, None, :]).reshape(len(s), -1),
         mixing=mixing,
+        subtraction=None if mixing is None else np.hstack([-mixing.T, np.ones((len(penalties), 1))]),
         least=(1.0 - 1.0 / spectrum.n_rows) * penalties / (s.max(initial=0.0) + penalties),
         target_mean=spectrum.target_mean,
         left=spectrum.left is not None,
+        n_classes=None if spectrum.class_counts is None else len(spectrum.class_counts),
         n_rows=spectrum.n_rows,
     )
 
@@ -113,20 +120,29 @@ def path_errors(
 
     A class label counts as predicted where its leave-one-out score is above all others: with
     scores y - e / (1 - h), where e_label - (1 - h) is below the least residual of the row.
+    The products take a block whole, what is done entry by entry goes by parts that stay in the cache.
     """
-    squared, correct, leverages = [], [], []
+    squared, correct, leverages = (
+        np.zeros(len(weights.least)),
+        np.zeros(len(weights.least), dtype=np.int64),
+        [],
+    )
     for coordinates, values in blocks:
+        loaded = weights.residual_basis.T @ coordinates
         one_minus = weights.one_minus_leverage(coordinates)
-        targets = transposed_targets(values, n_classes)
-        error = weights.residuals(coordinates, targets)
-        squared.append((np.einsum("kpb,kpb->pb", error, error) / one_minus**2).sum(axis=1))
-        if n_classes is not None:
-            own = error[values, :, np.arange(len(values))].T
-            correct.append((own - one_minus < error.min(axis=0)).sum(axis=1))
         leverages.append(one_minus)
+        for part in row_blocks(
+            len(values), len(weights.least) * len(weights.target_mean), numbers=CACHE_BLOCK
+        ):
+            error = weights.residuals(loaded[:, part], values[part])
+            scale = one_minus[:, part]
+            squared += (np.einsum("pkb,pkb->pb", error, error) / scale**2).sum(axis=1)
+            if n_classes is not None:
+                own = error[:, values[part], np.arange(error.shape[2])]
+                correct += (own - scale < error.min(axis=1)).sum(axis=1)
     return PathErrors(
-        squared_error=np.sum(squared, axis=0),
-        n_correct=np.sum(correct, axis=0) if n_classes is not None else None,
+        squared_error=squared,
+        n_correct=correct if n_classes is not None else None,
         one_minus_leverage=np.concatenate(leverages, axis=1),
     )
 

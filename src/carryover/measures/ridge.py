@@ -166,6 +166,8 @@ def _block_residuals(
 ) -> Float[np.ndarray, "n k"]:
     """Residuals of the fit that includes each row; blocks bound the memory that centring takes."""
     out = targets - spectrum.target_mean
+    if spectrum.centred is not None:
+        return out - spectrum.centred @ coefficients
     for rows in row_blocks(*features.shape):
         out[rows] -= (features[rows] - spectrum.mean) @ coefficients
     return out

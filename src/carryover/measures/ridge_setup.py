@@ -52,10 +52,12 @@ def coordinate_blocks(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Blocks of (coordinates (r, b), targets (b, ...)) of the rows in the spectrum's basis."""
     for rows in row_blocks(len(features), max(len(spectrum.eigenvalues), 1)):
-        if spectrum.left is None:
-            yield spectrum.directions.T @ (features[rows] - spectrum.mean).T, values[rows]
-        else:
+        if spectrum.left is not None:
             yield spectrum.left[rows].T, values[rows]
+        elif spectrum.centred is not None:
+            yield spectrum.directions.T @ spectrum.centred[rows].T, values[rows]
+        else:
+            yield spectrum.directions.T @ (features[rows] - spectrum.mean).T, values[rows]
 
 
 def check_task_targets(

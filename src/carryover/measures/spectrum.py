@@ -1,14 +1,14 @@
 """One eigendecomposition of the centred features, shared by ridge, LogME and the H-score."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from carryover._core.checks import check_features
-from carryover.measures.moments import FeatureMoments, check_matrix, check_targets, target_rows
-from carryover.numerics.linalg import centred_gram_eigen, eigenvalue_tolerance, scatter_eigen
+from carryover.measures.moments import FeatureMoments, block_moments, check_matrix, check_targets, target_rows
+from carryover.numerics.linalg import PRODUCT_BLOCK, centred_gram_eigen, eigenvalue_tolerance, scatter_eigen
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class FeatureSpectrum:
     - ``left_targets`` = U^T (Y - ybar), (r, k), beside ``left`` (exact also where an eigenvalue is 0)
     - ``mean_coordinates`` = V^T m, and ``mean_null_square`` = ||m||^2 - ||V^T m||^2 over eigenvalues > ``tolerance``
     - ``trace``, ``square`` = ||C^T C||_F^2 and ``fourth_moment`` = sum ||c_i||^4
+    - ``centred``: C itself, where it is small enough to be kept for a second pass
     - ``tolerance``: an eigenvalue at or below it is rounding error, not a direction of the features.
     """
 
@@ -42,6 +43,7 @@ class FeatureSpectrum:
     directions: Float[np.ndarray, "d r"] | None = None
     left: Float[np.ndarray, "n r"] | None = None
     left_targets: Float[np.ndarray, "r k"] | None = None
+    centred: Float[np.ndarray, "n d"] | None = None
 
     @property
     def rank(self) -> int:
@@ -87,7 +89,10 @@ def spectrum_from_rows(features: Any, targets: Any, n_classes: int | None = None
     """
     matrix = check_matrix(features)
     if len(matrix) > matrix.shape[1]:
-        return spectrum_from_moments(FeatureMoments.from_rows(matrix, targets, n_classes))
+        if matrix.size > PRODUCT_BLOCK:
+            return spectrum_from_moments(FeatureMoments.from_rows(matrix, targets, n_classes))
+        moments, centred = block_moments(matrix, *check_targets(targets, len(matrix), n_classes))
+        return replace(spectrum_from_moments(moments), centred=centred)
     matrix = check_features(matrix)
     values, counted = check_targets(targets, len(matrix), n_classes)
     return _spectrum_of_wide(matrix, target_rows(values, counted), counted, values)

@@ -5,16 +5,19 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float
 
-_BLOCK_NUMBERS = 1 << 17  # 1 MiB of float64: a block and what is computed from it stay in the outer cache
+PRODUCT_BLOCK = (
+    1 << 22
+)  # numbers in a block that is multiplied (32 MiB): long enough for the fastest products
+CACHE_BLOCK = 1 << 17  # numbers in a block that is worked on entry by entry (1 MiB): stays in the cache
 
 
-def row_blocks(n_rows: int, numbers_per_row: int) -> Iterator[slice]:
-    """Slices that cover 0..n_rows in order, each of about 131,000 numbers (between 64 and 4,096 rows).
+def row_blocks(n_rows: int, numbers_per_row: int, *, numbers: int = PRODUCT_BLOCK) -> Iterator[slice]:
+    """Slices that cover 0..n_rows in order, each of at most ``numbers`` numbers but at least 64 rows.
 
     >>> list(row_blocks(5, 10))
     [slice(0, 5, None)]
     """
-    rows = max(64, min(4096, _BLOCK_NUMBERS // max(1, numbers_per_row)))
+    rows = max(64, numbers // max(1, numbers_per_row))
     for start in range(0, n_rows, rows):
         yield slice(start, min(start + rows, n_rows))
 
