@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carryover._core.errors import InputError
-from carryover.bounds.rademacher import margin_terms, rademacher_bound, ramp_loss
+from carryover.bounds.rademacher import margin_terms, multiclass_margin, rademacher_bound, ramp_loss
 from carryover.measures.rademacher import rademacher_complexity
 
 
@@ -25,19 +25,23 @@ def _bound(features, labels, n_classes=2, seed=1, **given):
     )
 
 
+def _ramp(scores, labels, margin):
+    return ramp_loss(multiclass_margin(scores, labels), margin=margin)
+
+
 @settings(max_examples=50)
 @given(st.integers(2, 6), st.integers(0, 10_000))
 def test_margin_is_root_two_lipschitz_in_the_scores(n_classes, seed):
     generator = np.random.default_rng(seed)
     first, second = generator.normal(size=(2, 1, n_classes))
     label = np.array([0])
-    change = abs(ramp_loss(first, label, margin=50.0)[0] - ramp_loss(second, label, margin=50.0)[0])
+    change = abs(_ramp(first, label, 50.0)[0] - _ramp(second, label, 50.0)[0])
     assert change <= math.sqrt(2) / 50 * np.linalg.norm(first - second) + 1e-12
 
 
 def test_the_lipschitz_constant_is_attained():
     base, moved = np.array([[0.0, 0.0]]), np.array([[1.0, -1.0]]) / math.sqrt(2)
-    change = ramp_loss(base, np.array([0]), margin=10.0)[0] - ramp_loss(moved, np.array([0]), margin=10.0)[0]
+    change = _ramp(base, np.array([0]), 10.0)[0] - _ramp(moved, np.array([0]), 10.0)[0]
     assert change == pytest.approx(math.sqrt(2) / 10)
 
 
@@ -45,7 +49,7 @@ def test_the_lipschitz_constant_is_attained():
 def test_ramp_dominates_the_error(seed):
     generator = np.random.default_rng(seed)
     scores, labels = generator.normal(size=(20, 3)), generator.integers(0, 3, 20)
-    assert np.all(ramp_loss(scores, labels, margin=0.3) >= (scores.argmax(axis=1) != labels))
+    assert np.all(_ramp(scores, labels, 0.3) >= (scores.argmax(axis=1) != labels))
 
 
 def test_symmetrised_loss_class_is_below_the_contraction_constant():
@@ -54,7 +58,7 @@ def test_symmetrised_loss_class_is_below_the_contraction_constant():
     features, labels = generator.normal(size=(8, 2)), generator.integers(0, 3, 8)
     heads = generator.normal(size=(4000, 3, 2))
     heads /= np.linalg.norm(heads, axis=(1, 2), keepdims=True)
-    losses = np.array([ramp_loss(features @ head.T, labels, margin=1.0) for head in heads])
+    losses = np.array([_ramp(features @ head.T, labels, 1.0) for head in heads])
     signs = np.array(np.meshgrid(*[[-1.0, 1.0]] * 8)).reshape(8, -1)
     of_losses = (losses @ signs).max(axis=0).mean() / 8
     of_scores = rademacher_complexity(features, n_outputs=3, n_draws=4000, generator=generator).estimate.value
@@ -79,6 +83,10 @@ def test_reported_parts_can_be_recomputed(n_classes):
     assert sum(bound.terms.values()) == pytest.approx(bound.value)
     error = np.mean((features @ head[0].T).argmax(axis=1) != labels)
     assert bound.stats["training_error"] == error <= bound.terms["training_ramp_loss"] <= bound.value
+    centred = head[0] - head[0].mean(axis=0)
+    norm = np.linalg.norm(centred[1] - centred[0] if n_classes == 2 else centred)
+    ramp = _ramp(features @ centred.T / norm, labels, 1 / bound.stats["ratio"]).mean()
+    assert bound.terms["training_ramp_loss"] == pytest.approx(ramp, abs=1e-12)
     augmented = np.column_stack([features, np.full(400, bound.stats["constant_feature"])])
     cap = np.linalg.norm(augmented) * math.sqrt(1 if n_classes == 2 else n_classes) / 400
     assert cap / math.sqrt(2) < bound.stats["unit_complexity"] <= cap * (1 + 1e-12)

@@ -10,10 +10,10 @@ from scipy.special import ndtr
 from carryover._core.results import Assumption, Bound
 from carryover.bounds.base import check_confidence, check_sample, error_bound, sample_assumptions
 from carryover.bounds.heads import ridge_heads, unit_rows
-from carryover.numerics.divergences import binary_kl_upper
+from carryover.numerics.divergences import binary_kl, binary_kl_upper
 
 PRIOR_STDS = tuple(float(std) for std in 2.0 ** (np.arange(33) / 4))
-_NORMS = tuple(float(norm) for norm in 2.0 ** np.arange(-2, 9.5, 0.5))
+_NORMS = tuple(float(norm) for norm in 2.0 ** np.arange(-1, 9.5, 0.5))
 _JUDGED_ON = 500
 _STEP = 0.3
 _NODES = _STEP * np.arange(-22, 23)
@@ -186,7 +186,8 @@ def _better(
         if best is not None and -math.expm1(-kl / n) >= best.bound:
             break  # not even a training error of 0 would help, and longer heads cost more
         error = float(gibbs_error(scores, labels[part], noise_std=noise_std / norm).mean())
-        bound = binary_kl_upper(error, _budget(kl, n=n, risk=risk))
-        if best is None or bound < best.bound:
-            best = _Posterior((norm * head[0], norm * head[1]), kl, prior_std, bound)
+        budget = _budget(kl, n=n, risk=risk)
+        # Smaller than the best so far, seen without inverting: the budget does not reach from error to there.
+        if best is None or (error < best.bound and binary_kl(error, best.bound) > budget):
+            best = _Posterior((norm * head[0], norm * head[1]), kl, prior_std, binary_kl_upper(error, budget))
     return best

@@ -19,18 +19,29 @@ _SIGNS_SHARE = 0.1
 _ROWS_AT_ONCE = 4096
 
 
-def ramp_loss(
-    scores: Float[np.ndarray, "n k"], labels: Int[np.ndarray, " n"], *, margin: float
+def multiclass_margin(
+    scores: Float[np.ndarray, "n k"], labels: Int[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
-    """clip(1 - m / margin, 0, 1) of the multiclass margin m = s_y - max over j != y of s_j: at least 1[m <= 0].
+    """m = s_y - max over j != y of s_j; the prediction is wrong only if m <= 0.
 
     >>> import numpy as np
-    >>> ramp_loss(np.array([[0.0, 3.0], [0.0, 1.0], [2.0, 0.0]]), np.array([1, 1, 1]), margin=2.0).tolist()
+    >>> multiclass_margin(np.array([[0.0, 3.0, 1.0], [2.0, 0.0, 1.0]]), np.array([1, 1])).tolist()
+    [2.0, -2.0]
+    """
+    own = np.arange(len(labels)), labels
+    others = scores.copy()
+    others[own] = -np.inf
+    return scores[own] - others.max(axis=1)
+
+
+def ramp_loss(margins: Float[np.ndarray, " n"], *, margin: float) -> Float[np.ndarray, " n"]:
+    """clip(1 - m / margin, 0, 1) of margins m: at least 1[m <= 0], and 1/margin-Lipschitz in m.
+
+    >>> import numpy as np
+    >>> ramp_loss(np.array([3.0, 1.0, -2.0]), margin=2.0).tolist()
     [0.0, 0.5, 1.0]
     """
-    own = scores[np.arange(len(labels)), labels]
-    others = np.where(np.arange(scores.shape[1]) == labels[:, None], -np.inf, scores).max(axis=1)
-    return np.clip(1 - (own - others) / margin, 0.0, 1.0)
+    return np.clip(1 - margins / margin, 0.0, 1.0)
 
 
 def margin_terms(
@@ -98,15 +109,18 @@ def rademacher_bound(
     )
     unit_complexity = complexity.upper_limit(1 - _SIGNS_SHARE * risk)
     share = (1 - _SIGNS_SHARE) * risk * _share_of(exponent) / len(RATIOS)
-    best = min(
-        (
-            _at_ratio(scores, labels, unit_complexity=unit_complexity, ratio=ratio, head=head, risk=share)
-            for head in heads
-            for scores in [_unit_scores(rows, *head, constant=2.0**exponent)]
-            for ratio in (2.0**-exponent * np.array(RATIOS)).tolist()
-        ),
-        key=lambda choice: sum(choice.terms.values()),
-    )
+    ratios = 2.0**-exponent * np.array(RATIOS)
+    choices = [
+        _best_ratio(
+            multiclass_margin(_unit_scores(rows, *head, constant=2.0**exponent), labels),
+            head,
+            ratios=ratios,
+            unit_complexity=unit_complexity,
+            risk=share,
+        )
+        for head in heads
+    ]
+    best = min(choices, key=lambda choice: sum(choice.terms.values()))
     assumptions = sample_assumptions(
         len(rows), groups=groups, representation_independent=representation_independent, sample="training"
     )
@@ -200,22 +214,37 @@ def _unit_scores(
     return (rows @ coefficients.T + intercept) / (norm or 1.0)
 
 
-def _at_ratio(
-    scores: Float[np.ndarray, "n k"],
-    labels: Int[np.ndarray, " n"],
-    *,
-    unit_complexity: float,
-    ratio: float,
+def _mean_ramp_losses(
+    margins: Float[np.ndarray, " n"], ratios: Float[np.ndarray, " r"]
+) -> Float[np.ndarray, " r"]:
+    """Mean of :func:`ramp_loss` at margin 1/ratio for every ratio at once, from the sorted margins."""
+    ordered = np.sort(np.maximum(margins, 0.0))
+    sums = np.concatenate([[0.0], np.cumsum(ordered)])
+    inside = np.searchsorted(ordered, 1 / ratios)
+    return np.clip((inside - ratios * sums[inside]) / len(margins), np.mean(margins <= 0), 1.0)
+
+
+def _best_ratio(
+    margins: Float[np.ndarray, " n"],
     head: tuple[np.ndarray, np.ndarray],
+    *,
+    ratios: Float[np.ndarray, " r"],
+    unit_complexity: float,
     risk: float,
 ) -> _Choice:
-    losses = ramp_loss(scores, labels, margin=1 / ratio)
+    """The ratio in the grid that makes the bound of this head smallest."""
+    ramps = _mean_ramp_losses(margins, ratios)
+    per_ratio = margin_terms(
+        0.0, unit_complexity, ratio=1.0, n_classes=len(head[1]), n=len(margins), risk=risk
+    )
+    chosen = int(np.argmin(ramps + per_ratio["complexity"] * ratios))
+    ratio = float(ratios[chosen])
     terms = margin_terms(
-        float(losses.mean()),
+        float(ramps[chosen]),
         unit_complexity,
         ratio=ratio,
-        n_classes=scores.shape[1],
-        n=len(scores),
+        n_classes=len(head[1]),
+        n=len(margins),
         risk=risk,
     )
-    return _Choice(terms, ratio, head, float((losses == 1).mean()))
+    return _Choice(terms, ratio, head, float((margins <= 0).mean()))
