@@ -85,9 +85,9 @@ def test_misuse_is_named(arguments, message):
 
 def test_the_mean_gets_the_textbook_standard_error():
     x = np.random.default_rng(4).normal(size=40)
-    draws = half_subsamples(None, n_examples=40, n_draws=20_000, generator=np.random.default_rng(5))
+    draws = half_subsamples(None, n_examples=40, n_draws=6_000, generator=np.random.default_rng(5))
     estimate = jackknife_estimate(x.mean(), [x[rows].mean() for rows in draws], n=40, subsample_size=20)
-    assert estimate.std_error == pytest.approx(x.std(ddof=1) / np.sqrt(40), rel=0.02)
+    assert estimate.std_error == pytest.approx(x.std(ddof=1) / np.sqrt(40), rel=0.04)
     low, high = estimate.interval
     assert (low + high) / 2 == pytest.approx(x.mean())
     assert (high - low) / 2 == pytest.approx(1.96 * estimate.std_error, rel=1e-3)
@@ -96,10 +96,10 @@ def test_the_mean_gets_the_textbook_standard_error():
 def test_nine_tenths_give_the_same_standard_error():
     x = np.random.default_rng(4).normal(size=40)
     draws = half_subsamples(
-        None, n_examples=40, n_draws=20_000, fraction=0.9, generator=np.random.default_rng(5)
+        None, n_examples=40, n_draws=6_000, fraction=0.9, generator=np.random.default_rng(5)
     )
     estimate = jackknife_estimate(x.mean(), [x[rows].mean() for rows in draws], n=40, subsample_size=36)
-    assert estimate.std_error == pytest.approx(x.std(ddof=1) / np.sqrt(40), rel=0.02)
+    assert estimate.std_error == pytest.approx(x.std(ddof=1) / np.sqrt(40), rel=0.04)
 
 
 def test_few_or_equal_values_give_no_interval():
