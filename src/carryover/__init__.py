@@ -15,10 +15,23 @@ _HOME_OF = {
     "Estimate": "carryover._core.results",
     "Result": "carryover._core.results",
     "InputError": "carryover._core.errors",
+    "RunOptions": "carryover.diagnosis.options",
     "diagnose": "carryover.diagnosis.pipeline",
+    "diagnose_features": "carryover.diagnosis.in_memory",
+    "write_report": "carryover.reports.publish",
 }
 
-__all__ = ["Bound", "Estimate", "InputError", "Result", "__version__", "diagnose"]
+__all__ = [
+    "Bound",
+    "Estimate",
+    "InputError",
+    "Result",
+    "RunOptions",
+    "__version__",
+    "diagnose",
+    "diagnose_features",
+    "write_report",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -31,6 +31,7 @@ class ModelSpec:
     timm: str | None = None
     test_features: str | None = None
     labels_file: str | None = None
+    test_labels_file: str | None = None
     pretraining_features: str | None = None
     weights: str | None = None
     layer: str = "pooled"
@@ -46,7 +47,7 @@ class ModelSpec:
                 f"model {self.name or '(unnamed)'!r} must give exactly one of {', '.join(MODEL_KINDS)}; "
                 f"it gives {', '.join(given) if given else 'none'}"
             )
-        for dependent in ("test_features", "labels_file", "pretraining_features"):
+        for dependent in ("test_features", "labels_file", "test_labels_file", "pretraining_features"):
             if getattr(self, dependent) is not None and self.features is None:
                 raise InputError(f"model {self.name!r} gives {dependent} without features")
 
@@ -75,7 +76,8 @@ class TargetSpec:
     task: str | None = None
     n_labels: int | None = None
     test_fraction: float = 0.25
-    max_test: int | None = None
+    drop_missing: bool = False
+    drop_rare: bool = False
 
     def __post_init__(self) -> None:
         if self.task not in (None, "classification", "regression"):
@@ -102,17 +104,20 @@ class PoolSpec:
 
 @dataclass(frozen=True)
 class MeasureSpec:
-    """How the measuring is done.  ``n_draws``: half-subsamples per score; ``n_repeats``: subsets per label count."""
+    """How the measuring is done; every interval is at 95 %.
 
-    confidence: float = 0.95
+    ``n_draws``: half-subsamples per score.  ``n_partitions``: partitions of the training rows per learning curve.
+    ``max_rows``: beyond so many training rows the measures that cannot merge work on a stated subsample, and at
+    most so many test rows are used.  ``curve_rows``: the most training rows that the learning curve uses.
+    """
+
     n_draws: int = 50
-    n_repeats: int = 20
+    n_partitions: int = 10
     max_rows: int = 50_000
-    rademacher_draws: int = 200
+    curve_rows: int = 10_000
 
     def __post_init__(self) -> None:
-        check_range("measure.confidence", self.confidence, 0, 1, open_low=True, open_high=True)
-        for name, low in (("n_draws", 8), ("n_repeats", 4), ("max_rows", 100), ("rademacher_draws", 20)):
+        for name, low in (("n_draws", 8), ("n_partitions", 4), ("max_rows", 100), ("curve_rows", 100)):
             if getattr(self, name) < low:
                 raise InputError(f"measure.{name} must be at least {low}, got {getattr(self, name)}")
 

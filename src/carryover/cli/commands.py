@@ -1,0 +1,25 @@
+"""All subcommands, each a dataclass whose fields are its flags."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import tyro
+
+from carryover import __version__
+from carryover.cli.demo import DemoCommand
+from carryover.cli.diagnose import DiagnoseCommand
+
+Command = (
+    Annotated[DiagnoseCommand, tyro.conf.subcommand("diagnose")]
+    | Annotated[DemoCommand, tyro.conf.subcommand("demo")]
+)
+
+DESCRIPTION = (
+    f"carryover {__version__}: what pretraining carries over to fine-tuning, measured with intervals, "
+    "explained, and bounded."
+)
+
+
+def parse(arguments: Sequence[str] | None = None) -> DiagnoseCommand | DemoCommand:
+    """The command with its flags; exits with 2 and a usage message where they do not parse."""
+    return tyro.cli(Command, prog="carryover", description=DESCRIPTION, args=arguments)

@@ -1,0 +1,30 @@
+"""The command ``carryover``: subcommands, and how errors become sentences and exit codes.
+
+Exit codes: 0 done; 1 nothing could be computed; 2 bad input; 130 interrupted.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from carryover._core.errors import DiskFullError, InputError
+
+EXIT_DONE, EXIT_NOTHING, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The command line as a function: parse, run, and return the exit code."""
+    from carryover.cli.commands import parse
+
+    try:
+        return parse(arguments).run()
+    except (InputError, DiskFullError) as error:
+        print(f"carryover: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("carryover: interrupted; features that were extracted stay in the cache", file=sys.stderr)
+        return EXIT_INTERRUPTED
