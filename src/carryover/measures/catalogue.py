@@ -108,7 +108,7 @@ CATALOGUE: dict[str, Score] = {
         high=0.0,
         merges=False,
         kept=0.75,
-        max_draws=15,
+        max_draws=12,
     ),
     "knn": Score(
         needs="features",
@@ -117,6 +117,7 @@ CATALOGUE: dict[str, Score] = {
         low=None,
         high=1.0,
         merges=False,
+        max_draws=30,
     ),
     "ridge_loo": Score(
         needs="features",

@@ -36,7 +36,7 @@ def score_all(
 
     ``targets`` are class codes 0..K-1, every class present (classification), or numbers (regression);
     ``source_probabilities`` (n, Z) the source head's, where there is one.  All scores share the subsamples of
-    :func:`half_subsamples`: half, 3/4 or 9/10 of each class and at most 15 to 50 of them, as the catalogue says
+    :func:`half_subsamples`: half, 3/4 or 9/10 of each class and at most 12 to 50 of them, as the catalogue says
     of each score; with ``groups`` whole groups are drawn.  The estimand is the score's mean over samples of
     this size with these class counts.  Beyond ``max_rows`` examples the scores that cannot merge are computed
     on a stratified subsample; beyond 8,000 the spread is measured on a subsample of that size and scaled as
