@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Num
+from scipy.sparse import csr_array
 
 from carryover._core.checks import check_features, check_labels
 from carryover._core.errors import InputError
@@ -127,9 +128,7 @@ def block_moments(
     if not np.isfinite(fourth):
         check_features(rows)
         raise InputError("features are so large that their fourth powers overflow: divide them by a constant")
-    targets = target_rows(values, n_classes)
-    target_mean = targets.mean(axis=0)
-    target_centred = targets - target_mean
+    target_mean, target_scatter, cross = _target_sums(centred, values, n_classes)
     moments = FeatureMoments(
         n_rows=n,
         mean=mean[0],
@@ -137,12 +136,27 @@ def block_moments(
         scatter=scatter,
         cubed=square_norms @ centred,
         fourth_moment=fourth,
-        cross=(target_centred.T @ centred).T,  # twice as fast as centred.T @ targets for few targets
+        cross=cross,
         target_mean=target_mean,
-        target_scatter=np.einsum("ij,ij->j", target_centred, target_centred),
+        target_scatter=target_scatter,
         class_counts=None if n_classes is None else np.bincount(values, minlength=n_classes),
     )
     return moments, centred
+
+
+def _target_sums(
+    centred: Float[np.ndarray, "n d"], values: np.ndarray, n_classes: int | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and scatter of the targets, and their cross scatter with the rows; for classes from class sums."""
+    n = len(centred)
+    if n_classes is None:
+        mean = values.mean(axis=0)
+        targets = values - mean
+        return mean, np.einsum("ij,ij->j", targets, targets), centred.T @ targets
+    mean = np.bincount(values, minlength=n_classes) / n
+    one_hot = csr_array((np.ones(n), (values, np.arange(n))), shape=(n_classes, n))
+    sums = one_hot @ centred
+    return mean, n * mean * (1.0 - mean), (sums - np.outer(mean, sums.sum(axis=0))).T
 
 
 def _centred_rows(
