@@ -168,4 +168,4 @@ def test_pac_bayes_holds_and_without_its_divergence_is_caught():
 
 @pytest.mark.slow
 def test_pac_bayes_holds_for_three_classes():
-    _check_pac_bayes(3, cells=12, certainty=0.8, n=60, draws=300)
+    _check_pac_bayes(3, cells=12, certainty=0.8, n=60, draws=100)

@@ -16,10 +16,11 @@ def unit_rows(features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
     [[0.6, 0.8], [0.0, 0.0]]
     """
-    largest = np.abs(features).max(axis=1, keepdims=True)
+    largest = np.maximum(features.max(axis=1, keepdims=True), -features.min(axis=1, keepdims=True))
     scaled = features / np.where(largest > 0, largest, 1.0)
-    length = np.linalg.norm(scaled, axis=1, keepdims=True)
-    return scaled / np.where(length > 0, length, 1.0)
+    length = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
+    scaled /= np.where(length > 0, length, 1.0)
+    return scaled
 
 
 def ridge_heads(

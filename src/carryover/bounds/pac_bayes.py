@@ -164,7 +164,8 @@ def _scores(
     rows: Float[np.ndarray, "n d"], coefficients: Float[np.ndarray, "k d"], intercept: Float[np.ndarray, " k"]
 ) -> Float[np.ndarray, "n k"]:
     """Scores divided by the length of the row with its constant, which makes the noise of each row the same."""
-    return (rows @ coefficients.T + intercept) / np.sqrt((rows**2).sum(axis=1, keepdims=True) + 1.0)
+    squares = np.einsum("ij,ij->i", rows, rows)
+    return (rows @ coefficients.T + intercept) / np.sqrt(squares + 1.0)[:, None]
 
 
 def _better(
