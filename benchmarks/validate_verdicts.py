@@ -12,13 +12,13 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 
 from carryover._core.seeding import derive_generator
-from carryover.data.planted import CAUSES_OF_KIND, FAMILIES, planted_task, true_decomposition
+from carryover.data.planted import CAUSES_OF_KIND, FAMILIES, PLANTS, planted_task, true_decomposition
 from carryover.diagnosis.verdicts import VerdictRule, judge
 from carryover.measures.curve_resampling import draw_resampling
 from carryover.measures.heterogeneity import likeness_to_pretraining
 from carryover.measures.learning_curve import measure_learning_curve
 
-SINGLE = tuple(kind for kind, causes in CAUSES_OF_KIND.items() if len(causes) == 1)
+SINGLE = ("labels", "representation", "domain")
 EQUAL = tuple(kind for kind, causes in CAUSES_OF_KIND.items() if len(causes) == 2)
 N_RESAMPLINGS = 400
 
@@ -34,39 +34,45 @@ def named_cause(family: str, kind: str, draw: int, *, rule: VerdictRule | None =
         test_targets=task.test_labels,
         n_classes=task.law.n_classes,
         generator=random,
+        max_halvings=3,  # the sizes that the law is fitted to
     )
     likeness = likeness_to_pretraining(task.pretraining_features, task.test_features, generator=random)
     resampling = draw_resampling(curve, n_draws=N_RESAMPLINGS, generator=random)
     return judge("synthetic", curve, resampling, likeness=likeness, rule=rule).limited_by
 
 
-def _named(job: tuple[str, str, int]) -> tuple[str, str, str]:
-    family, kind, draw = job
-    return family, kind, named_cause(family, kind, draw)
+def _named(job: tuple[str, str, int]) -> str:
+    return named_cause(*job)
 
 
-def table(n_draws: int, *, n_workers: int = 2) -> str:
-    """The Markdown table: a row for each family and kind, then a summary for each family."""
-    jobs = [(family, kind, draw) for family in FAMILIES for kind in CAUSES_OF_KIND for draw in range(n_draws)]
+def print_table(n_draws: int, *, n_workers: int = 2) -> None:
+    """Print the Markdown table as it comes: a row for each family and kind, then a summary for each family."""
+    causes = ("labels", "representation", "domain", "cannot_tell")
+    print("| family | planted | true error = labels + representation + domain | " + " | ".join(causes) + " |")
+    print("|" + "---|" * 7, flush=True)
     counts: dict[tuple[str, str], Counter] = {}
     with ProcessPoolExecutor(n_workers) as pool:
-        for family, kind, cause in pool.map(_named, jobs, chunksize=8):
-            counts.setdefault((family, kind), Counter())[cause] += 1
-    lines = [
-        "| family | planted | true error = labels + representation + domain | labels | representation | domain "
-        "| cannot tell |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for (family, kind), counted in counts.items():
-        law = planted_task(family, kind, generator=derive_generator(0, "task", family, kind, 0))
-        truth = true_decomposition(law.law, len(law.train_labels), generator=np.random.default_rng(0))
-        parts = f"{truth.error:.3f} = {truth.labels:.3f} + {truth.representation:.3f} + {truth.domain:.3f}"
-        shares = [
-            f"{counted[cause] / n_draws:.2f}"
-            for cause in ("labels", "representation", "domain", "cannot_tell")
-        ]
-        lines.append(f"| {family} | {kind} | {parts} | " + " | ".join(shares) + " |")
-    return "\n".join([*lines, "", *summary(counts, n_draws)])
+        for family, kind in [(name, kind) for name, kinds in PLANTS.items() for kind in kinds]:
+            jobs = [(family, kind, draw) for draw in range(n_draws)]
+            counted = counts[family, kind] = Counter(pool.map(_named, jobs, chunksize=5))
+            shares = [f"{counted[cause] / n_draws:.3f}" for cause in causes]
+            print(
+                f"| {family} | {kind} | {_true_parts(family, kind)} | " + " | ".join(shares) + " |",
+                flush=True,
+            )
+    print("\n" + "\n".join(summary(counts, n_draws)))
+
+
+def _true_parts(family: str, kind: str, n_laws: int = 4) -> str:
+    """The simulated decomposition, averaged over some laws of the kind."""
+    truths = []
+    for draw in range(n_laws):
+        task = planted_task(family, kind, generator=derive_generator(0, "task", family, kind, draw))
+        truth = true_decomposition(
+            task.law, len(task.train_labels), generator=derive_generator(1, family, kind, draw)
+        )
+        truths.append((truth.error, truth.labels, truth.representation, truth.domain))
+    return "{:.3f} = {:.3f} + {:.3f} + {:.3f}".format(*np.mean(truths, axis=0))
 
 
 def summary(counts: dict[tuple[str, str], Counter], n_draws: int) -> list[str]:
@@ -88,4 +94,4 @@ def summary(counts: dict[tuple[str, str], Counter], n_draws: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(table(int(sys.argv[1]) if len(sys.argv) > 1 else 200))
+    print_table(int(sys.argv[1]) if len(sys.argv) > 1 else 200)

@@ -25,7 +25,7 @@ class VerdictRule:
     """
 
     near_share: float = 1 / 3
-    probability: float = 0.8
+    probability: float = 0.9
     ratio: float = 1.5
     little_error: float = 0.03
 

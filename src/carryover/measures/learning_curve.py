@@ -1,6 +1,6 @@
 """Accuracy of the ridge probe against the number of labels, with intervals for the mean over training sets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,15 +39,15 @@ class LearningCurve:
 
 def measure_learning_curve(
     train_features: Num[np.ndarray, "n d"],
-    train_targets: Num[np.ndarray, " n"],
-    test_features: Num[np.ndarray, "t d"],
+    train_targets: Num[np.ndarray, " n_targets"],
+    test_features: Num[np.ndarray, "t d_test"],
     *,
-    test_targets: Num[np.ndarray, " t"],
+    test_targets: Num[np.ndarray, " t_targets"],
     generator: np.random.Generator,
     task: Task = "classification",
     n_classes: int | None = None,
-    train_groups: Int[np.ndarray, " n"] | None = None,
-    test_groups: Int[np.ndarray, " t"] | None = None,
+    train_groups: Int[np.ndarray, " n_groups"] | None = None,
+    test_groups: Int[np.ndarray, " t_groups"] | None = None,
     n_partitions: int = 10,
     max_halvings: int = 4,
     confidence: float = 0.95,
@@ -66,11 +66,14 @@ def measure_learning_curve(
 
     Raises InputError for fewer than 4 rows, groups or test examples, and for shapes that do not fit.
     """
-    train, test = (
-        check_features(train_features, "train_features"),
-        check_features(test_features, "test_features"),
-    )
-    _check_shapes(train, test, train_targets=train_targets, test_targets=test_targets)
+    train = check_features(train_features, "train_features")
+    test = check_features(test_features, "test_features")
+    _check_lengths("train", train, {"train_targets": train_targets, "train_groups": train_groups})
+    _check_lengths("test", test, {"test_targets": test_targets, "test_groups": test_groups})
+    if train.shape[1] != test.shape[1]:
+        raise InputError(
+            f"train has {train.shape[1]} features and test {test.shape[1]}: they must be the same"
+        )
     if task == "classification":
         train_targets, test_targets = check_labels(train_targets), check_labels(test_targets)
         n_classes = n_classes or int(max(train_targets.max(), test_targets.max())) + 1
@@ -118,20 +121,12 @@ def example_losses(
     return (scores.reshape(-1) - targets) ** 2 / scale
 
 
-def _check_shapes(
-    train: np.ndarray, test: np.ndarray, *, train_targets: np.ndarray, test_targets: np.ndarray
-) -> None:
-    if train.shape[1] != test.shape[1]:
-        raise InputError(
-            f"train has {train.shape[1]} features and test {test.shape[1]}: they must be the same"
-        )
-    for name, features, targets in (("train", train, train_targets), ("test", test, test_targets)):
-        if len(features) != len(targets):
-            raise InputError(
-                f"{name}_features has {len(features)} rows but {name}_targets has {len(targets)}"
-            )
-        if len(features) < 4:
-            raise InputError(f"a learning curve needs at least 4 {name} examples, got {len(features)}")
+def _check_lengths(name: str, features: np.ndarray, columns: Mapping[str, np.ndarray | None]) -> None:
+    for column, values in columns.items():
+        if values is not None and len(values) != len(features):
+            raise InputError(f"{name}_features has {len(features)} rows but {column} has {len(values)}")
+    if len(features) < 4:
+        raise InputError(f"a learning curve needs at least 4 {name} examples, got {len(features)}")
 
 
 def _partition(

@@ -11,6 +11,7 @@ from carryover.measures.curve_resampling import draw_resampling, resample_errors
 from carryover.measures.learning_curve import LearningCurve
 
 TIE = 1e-9
+SPREADS = np.logspace(-2, 2, 81)  # tau in units of the noise
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def probability_best(
     The curves must be paired: the same test examples, and partitions from a generator in the same state.
     Each draw weights the test examples (or groups) anew and moves the training rows along the half-contrasts,
     both in common for all models, so that what the models share cancels.  The models' deviations from
-    their mean are then shrunk towards it by an empirical-Bayes factor (:func:`shrink_towards_mean`): the best
+    their mean are then shrunk towards it (:func:`shrink_towards_mean`): the best
     of many equal models leads by luck.  Equal draws share their vote.
     Raises InputError for no curves and for curves that are not paired.
     """
@@ -55,30 +56,29 @@ def shrink_towards_mean(
 ) -> Float[np.ndarray, "b m"]:
     """Posterior draws of the models' errors around their common mean.
 
-    With deviations delta_hat = delta + noise, noise ~ N(0, S) (S: covariance of the centred draws) and the
-    prior delta ~ N(0, tau^2 C), C the centring matrix, the posterior is N(A delta_hat, A S) with
-    A = tau^2 C (tau^2 C + S)^+; tau^2 = max(0, (|delta_hat|^2 - tr S)/(m - 1)), the moment estimate, but at
-    least a quarter of tr S / (m - 1), so that no difference is ruled out.
+    Deviations from the mean are observed with normal noise whose covariance is that of the centred draws; along
+    its eigenvectors they are d_i with variances s_i > 0.  The true deviations are a priori N(0, tau^2), and
+    tau / noise_std (noise_std^2: the mean s_i) is half-Cauchy, so that given tau they are
+    N(d_i tau^2/(tau^2 + s_i), s_i tau^2/(tau^2 + s_i)).  tau is drawn from its posterior on a grid: plugging one
+    estimate in would call the lead of the luckiest among equals real too often.  Where s_i = 0 (models that
+    agree on every example) the deviation is as observed.
+    Reference: Gelman, Prior distributions for variance parameters, Bayesian Analysis 1 (2006) 515.
     """
-    m = values.size
-    if m < 2:
-        return draws
     centred = draws - draws.mean(axis=1, keepdims=True)
-    noise = centred - centred.mean(axis=0)
-    covariance = noise.T @ noise / len(noise)
+    variances, directions = np.linalg.eigh(np.cov(centred, rowvar=False, bias=True).reshape(len(values), -1))
+    noisy = variances > 1e-9 * max(variances[-1], 0.0)
     deviation = values - values.mean()
-    own = float(np.trace(covariance)) / (m - 1)
-    tau_squared = max(float(deviation @ deviation) / (m - 1) - own, own / 4)
-    if tau_squared == 0:
-        return np.zeros_like(draws)
-    prior = tau_squared * (np.eye(m) - 1 / m)
-    shrinkage = prior @ np.linalg.pinv(prior + covariance, rcond=1e-10, hermitian=True)
-    posterior = _root(prior - shrinkage @ prior)
-    return deviation @ shrinkage.T + generator.standard_normal(draws.shape) @ posterior
-
-
-def _root(matrix: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
-    """The symmetric square root of a positive semi-definite matrix; what rounding left of a zero is cut."""
-    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    values = np.where(values > 1e-9 * max(values[-1], 0.0), values, 0.0)
-    return (vectors * np.sqrt(values)) @ vectors.T
+    if not noisy.any():
+        return np.broadcast_to(deviation, draws.shape).copy()
+    variances, directions = variances[noisy], directions[:, noisy]
+    observed = deviation @ directions
+    tau_squared = variances.mean() * SPREADS[:, None] ** 2
+    marginal = tau_squared + variances
+    log_posterior = -0.5 * (np.log(marginal) + observed**2 / marginal).sum(axis=1)
+    log_posterior += np.log(SPREADS) - np.log1p(SPREADS**2)  # half-Cauchy on a logarithmic grid
+    weights = np.exp(log_posterior - log_posterior.max())
+    kept = (tau_squared / marginal)[
+        generator.choice(len(SPREADS), size=len(draws), p=weights / weights.sum())
+    ]
+    noise = generator.standard_normal(kept.shape) * np.sqrt(variances * kept)
+    return deviation - observed @ directions.T + (kept * observed + noise) @ directions.T
