@@ -8,7 +8,7 @@ import pytest
 
 from carryover._core.errors import DiskFullError, InputError
 from carryover.reports import publish as publishing
-from carryover.reports.publish import PUBLISHED, check_free, publish
+from carryover.reports.publish import PUBLISHED, check_free, write_report
 from carryover.reports.record import read_record
 
 
@@ -26,7 +26,7 @@ def _listing(folder: Path) -> list[str]:
 
 def test_all_files_appear(examples, tmp_path):
     record = examples.example_record(2)
-    page = publish(record, tmp_path / "new" / "out")
+    page = write_report(record, tmp_path / "new" / "out")
     assert page == tmp_path / "new" / "out" / "report.html"
     assert _listing(page.parent) == sorted(PUBLISHED)
     assert read_record(page.with_name("report.json")) == record
@@ -36,19 +36,19 @@ def test_all_files_appear(examples, tmp_path):
 def test_a_cache_stays(examples, tmp_path):
     (tmp_path / "features").mkdir()
     (tmp_path / "features" / "cache.bin").write_bytes(b"x")
-    publish(examples.example_record(1), tmp_path)
+    write_report(examples.example_record(1), tmp_path)
     assert _listing(tmp_path) == sorted([*PUBLISHED, "features"])
     assert (tmp_path / "features" / "cache.bin").read_bytes() == b"x"
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_an_existing_report_is_refused_and_overwritten_when_asked(examples, tmp_path, name):
-    publish(examples.example_record(1), tmp_path)
+    write_report(examples.example_record(1), tmp_path)
     for other in set(PUBLISHED) - {name}:
         (tmp_path / other).rename(tmp_path / f"moved-{other}")
     with pytest.raises(InputError, match=rf"{name}.*--overwrite"):
-        publish(examples.example_record(2), tmp_path)
-    publish(examples.example_record(2), tmp_path, overwrite=True)
+        write_report(examples.example_record(2), tmp_path)
+    write_report(examples.example_record(2), tmp_path, overwrite=True)
     assert len(read_record(tmp_path / "report.json")["models"]) == 2
 
 
@@ -62,7 +62,7 @@ def test_a_wrong_record_writes_nothing(examples, tmp_path):
     record = examples.example_record(1)
     record["warnings"] = None
     with pytest.raises(InputError, match=r"record\.warnings"):
-        publish(record, tmp_path / "out")
+        write_report(record, tmp_path / "out")
     assert _listing(tmp_path) == []
 
 
@@ -74,13 +74,13 @@ def test_a_full_disk_leaves_nothing(examples, tmp_path, monkeypatch):
 
     monkeypatch.setattr(publishing, "write_tables", full)
     with pytest.raises(DiskFullError, match=r"no space left while writing .*out"):
-        publish(examples.example_record(1), tmp_path / "out")
+        write_report(examples.example_record(1), tmp_path / "out")
     assert _listing(tmp_path) == []
 
 
 @pytest.mark.parametrize("failing", PUBLISHED)
 def test_a_move_that_fails_puts_the_old_report_back(examples, tmp_path, monkeypatch, failing):
-    publish(examples.example_record(1), tmp_path)
+    write_report(examples.example_record(1), tmp_path)
     rename = Path.rename
 
     def fail(self, target):
@@ -90,7 +90,7 @@ def test_a_move_that_fails_puts_the_old_report_back(examples, tmp_path, monkeypa
 
     monkeypatch.setattr(Path, "rename", fail)
     with pytest.raises(PermissionError):
-        publish(examples.example_record(2), tmp_path, overwrite=True)
+        write_report(examples.example_record(2), tmp_path, overwrite=True)
     assert _listing(tmp_path) == sorted(PUBLISHED)
     assert len(read_record(tmp_path / "report.json")["models"]) == 1
     assert len(pd.read_parquet(tmp_path / "tables" / "models.parquet")) == 1
@@ -102,5 +102,5 @@ def test_an_interrupt_leaves_nothing(examples, tmp_path, monkeypatch):
 
     monkeypatch.setattr(publishing, "write_tables", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        publish(examples.example_record(1), tmp_path / "out")
+        write_report(examples.example_record(1), tmp_path / "out")
     assert _listing(tmp_path) == []

@@ -131,7 +131,7 @@ def diagnose_and_report(
     from carryover.cli.progress import watch
     from carryover.diagnosis.options import RunOptions
     from carryover.diagnosis.pipeline import diagnose
-    from carryover.reports.publish import publish
+    from carryover.reports.publish import write_report
     from carryover.reports.terminal import print_summary
 
     threads = settings.threads or len(os.sched_getaffinity(0))
@@ -147,7 +147,7 @@ def diagnose_and_report(
         )
         record = diagnose(config, models=models, overrides=overrides, options=options).record
         progress("writing the report", 0.5)
-        report = publish(record, out, overwrite=settings.overwrite)
+        report = write_report(record, out, overwrite=settings.overwrite)
     print_summary(record, console, report_path=report)
     return 0 if any(model["status"] == "ok" for model in record["models"]) else 1
 

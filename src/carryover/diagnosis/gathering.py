@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from carryover._core.errors import InputError
-from carryover.data.feature_rows import FeatureRows, MemoryRows
+from carryover.data.feature_rows import FeatureRows
 from carryover.data.images import ImageColumn
 from carryover.data.selected_rows import SelectedRows
 from carryover.diagnosis.candidates import Candidate
@@ -131,8 +131,3 @@ def _at_most(rows: FeatureRows, limit: int) -> np.ndarray:
     if len(rows) <= limit:
         return rows.all()
     return rows.take(np.linspace(0, len(rows) - 1, limit).astype(np.int64))
-
-
-def in_memory(features: np.ndarray) -> FeatureRows:
-    """An array as feature rows."""
-    return MemoryRows(features)

@@ -82,7 +82,11 @@ def diagnose(
         config, models=models, overrides=overrides
     )  # fmt: skip
     options.progress("opening models and data", 0.0)
-    inputs = open_inputs(spec, options)
+    return diagnose_inputs(spec, open_inputs(spec, options), options=options, started=started)
+
+
+def diagnose_inputs(spec: DiagnosisSpec, inputs: Inputs, *, options: RunOptions, started: float) -> Diagnosis:
+    """The diagnosis of inputs that are open; ``started`` is the monotonic time that the run counts from."""
     options.announce(
         estimate_cost(inputs.candidates, inputs.target, inputs.pools, spec.measure, device=options.device)
     )

@@ -29,7 +29,7 @@ def check_free(out_dir: Path, *, overwrite: bool = False) -> None:
         raise InputError(f"already there: {listed}. Choose another --out, or replace it with --overwrite")
 
 
-def publish(record: Mapping[str, Any], out_dir: Path, overwrite: bool = False) -> Path:
+def write_report(record: Mapping[str, Any], out_dir: Path, overwrite: bool = False) -> Path:
     """Write report.html, report.json and tables/ into ``out_dir``; returns the path of report.html.
 
     Everything is written into a temporary folder beside its destination first, and moved into place when all of it
