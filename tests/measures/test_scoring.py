@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.special import softmax
+from scipy.stats import t as student_t
 
 from carryover._core.errors import InputError
 from carryover.measures import scoring
@@ -60,6 +61,15 @@ def test_what_does_not_apply_says_why():
     assert "the task is regression" in regression["nleep"].reason
     with pytest.raises(InputError, match="score must be one of logme"):
         why_not("lep", task="classification", has_source=True)
+
+
+def test_pactran_has_its_interval_on_the_log_scale():
+    features, labels, _ = _problem()
+    estimate = _scores(features, labels)["pactran"]
+    low, high = np.log(-np.array(estimate.interval))
+    half_width = (low - high) / 2
+    assert (low + high) / 2 == pytest.approx(np.log(-estimate.value))
+    assert half_width == pytest.approx(student_t.ppf(0.975, 5) * estimate.std_error / -estimate.value)
 
 
 @pytest.mark.parametrize("scale", [1e-8, 1e8])

@@ -1,5 +1,7 @@
 """The transferability scores: one table of what each needs, means and costs."""
 
+import math
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +20,8 @@ class Score:
     ``low`` and ``high`` are the range of the value (None: unbounded).  ``kept`` is the share of the
     examples in the subsamples of its interval and ``max_draws`` the most of them that its cost allows.
     ``merges`` says that the value can be had from sums over shards; the others take a subsample of very
-    large data.
+    large data.  ``log_scale``: the interval is made for -log(-value), of a score below 0 whose
+    spread is in proportion to its size, and taken back.
     """
 
     needs: Needs
@@ -29,6 +32,15 @@ class Score:
     merges: bool
     kept: float = 0.5
     max_draws: int = 50
+    log_scale: bool = False
+
+    def to_interval_scale(self, value: float) -> float:
+        """The value, or -log(-value), which grows with it too."""
+        return -math.log(max(-value, sys.float_info.min)) if self.log_scale else value
+
+    def from_interval_scale(self, value: float) -> float:
+        """The inverse of :meth:`to_interval_scale`."""
+        return -math.exp(-value) if self.log_scale else value
 
     def clip(self, interval: tuple[float, float]) -> tuple[float, float]:
         """The part of an interval inside the score's range."""
@@ -109,6 +121,7 @@ CATALOGUE: dict[str, Score] = {
         merges=False,
         kept=0.75,
         max_draws=12,
+        log_scale=True,
     ),
     "knn": Score(
         needs="features",

@@ -150,17 +150,22 @@ def _estimate(name: str, value: float, spread: Spread, *, sizes: tuple[int, int,
         notes.append(f"value on a stratified subsample of {n_value:,} of {n:,} examples")
     if spread.failed:
         notes.append(f"{spread.failed} subsamples gave no value ({spread.why})")
-    estimate = jackknife_estimate(value, spread.values, n=spread.n, subsample_size=spread.size)
+    score = CATALOGUE[name]
+    centre, values = score.to_interval_scale(value), [score.to_interval_scale(v) for v in spread.values]
+    estimate = jackknife_estimate(centre, values, n=spread.n, subsample_size=spread.size)
     if estimate.reason:
         notes.append(estimate.reason)
+    std_error = interval = None
     if estimate.interval is not None:
         shrink = math.sqrt(n_spread / n_value) if n_spread < n_value else 1.0
         if shrink < 1:
             notes.append(f"interval from subsamples of {n_spread:,} examples, scaled by 1/sqrt(n)")
-        low, high = (value + shrink * (end - value) for end in estimate.interval)
-        interval = CATALOGUE[name].clip((low, high))
-        estimate = replace(estimate, std_error=shrink * estimate.std_error, interval=interval)
-    return replace(estimate, reason="; ".join(notes) or None)
+        low, high = (score.from_interval_scale(centre + shrink * (end - centre)) for end in estimate.interval)
+        interval = score.clip((low, high))
+        std_error = shrink * estimate.std_error * (abs(value) if score.log_scale else 1.0)
+    return replace(
+        estimate, value=value, std_error=std_error, interval=interval, reason="; ".join(notes) or None
+    )
 
 
 def _checked(sample: Sample, task: str) -> tuple[Sample, int]:
