@@ -64,7 +64,5 @@ def test_near_points_are_those_of_the_pretraining_law() -> None:
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(InputError, match="did you mean 'hidden_teacher'"):
         planted_task("hidden_teachers", "none", generator=np.random.default_rng(0))
-    with pytest.raises(
-        InputError, match="kind 'label' is not known in gaussian_classes.*did you mean 'labels'"
-    ):
+    with pytest.raises(InputError, match="kind 'label' is not known in gaussian_classes"):
         planted_task("gaussian_classes", "label", generator=np.random.default_rng(0))

@@ -1,7 +1,10 @@
 """Intervals of the learning curve and of its extrapolation cover the truth on a law where the truth is known."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
+from jaxtyping import config
 from scipy.stats import norm
 
 from carryover.measures.curve_resampling import draw_resampling
@@ -11,6 +14,14 @@ from carryover.measures.ridge_scores import ridge_scores
 
 N_TRAIN, N_TEST, N_FEATURES, SHIFT = 96, 300, 8, 0.6
 DRAWS = 500
+
+
+@pytest.fixture
+def without_shape_checks() -> Iterator[None]:
+    """Hundreds of thousands of small calls: checking their shapes takes twice as long as making them."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
 
 
 def two_classes(n: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -37,6 +48,7 @@ def mean_accuracy(n: int, generator: np.random.Generator, repeats: int = 600) ->
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_shape_checks")
 def test_intervals_cover_and_are_not_wide() -> None:
     generator = np.random.default_rng(0)
     sizes = N_TRAIN // 2 ** np.arange(3, -1, -1)
@@ -46,9 +58,9 @@ def test_intervals_cover_and_are_not_wide() -> None:
     for draw in range(DRAWS):
         train, test = two_classes(N_TRAIN, generator), two_classes(N_TEST, generator)
         curve = measure_learning_curve(
-            *train, test[0], test_targets=test[1], generator=generator, max_halvings=3, n_partitions=5
+            *train, test[0], test_targets=test[1], generator=generator, max_halvings=3, n_partitions=4
         )
-        resampling = draw_resampling(curve, n_draws=400, generator=generator)
+        resampling = draw_resampling(curve, n_draws=300, generator=generator)
         beyond = extrapolate(curve, resampling)
         for column, estimate in enumerate((*curve.estimates, beyond.gain_from_doubling, beyond.asymptote)):
             if estimate.ok:
@@ -58,6 +70,6 @@ def test_intervals_cover_and_are_not_wide() -> None:
     covered = ((lows <= truth) & (truth <= highs) & made).sum(axis=0) / made.sum(axis=0)
     width = np.nanmean(highs - lows, axis=0) / (2 * 1.96 * np.nanstd(values, axis=0))
     print("made", made.mean(axis=0).round(3), "coverage", covered.round(3), "width / oracle", width.round(2))
-    assert made.mean(axis=0).min() > 0.9
+    assert made[:, :5].all() and made[:, 5].mean() > 0.75  # the asymptote abstains where it could be anything
     assert covered.min() >= 0.93, covered
     assert width.max() <= 1.6, width

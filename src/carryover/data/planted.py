@@ -27,12 +27,12 @@ CAUSES_OF_KIND = {
 # (docs/verdict.md has them as simulated).
 PLANTS = {
     "gaussian_classes": {
-        "labels": (120, {"n_features": 300, "separation": 3.4}),
+        "labels": (120, {"n_features": 300, "separation": 3.7}),
         "representation": (320, {"n_features": 10, "separation": 1.2}),
         "domain": (320, {"n_features": 15, "separation": 5.0, "far_share": 0.35}),
         "labels = representation": (320, {"n_features": 300, "separation": 2.2}),
         "labels = domain": (120, {"n_features": 300, "separation": 3.8, "far_share": 0.15}),
-        "representation = domain": (320, {"n_features": 10, "separation": 2.1, "far_share": 0.38}),
+        "representation = domain": (320, {"n_features": 10, "separation": 2.1, "far_share": 0.36}),
         "none": (320, {"n_features": 12, "separation": 5.0}),
     },
     "hidden_teacher": {

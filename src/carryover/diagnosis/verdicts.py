@@ -25,8 +25,8 @@ class VerdictRule:
     """
 
     near_share: float = 1 / 3
-    probability: float = 0.9
-    ratio: float = 1.5
+    probability: float = 0.85
+    ratio: float = 1.75
     little_error: float = 0.03
 
 
