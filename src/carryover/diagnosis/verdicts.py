@@ -60,7 +60,7 @@ def judge(
     rule = rule or VerdictRule()
     parts = split_error(curve, resampling, likeness=likeness, near_share=rule.near_share)
     cause = _largest(parts, rule)
-    name = "relative squared error" if curve.task == "regression" else "error"
+    name = "a relative squared error" if curve.task == "regression" else "an error"
     sentence = {
         "labels": _labels_sentence,
         "representation": _representation_sentence,
@@ -100,7 +100,7 @@ def _labels_sentence(
 ) -> str:
     gain = parts.extrapolation.gain_from_doubling
     return (
-        f"Limited by labels: of an {name} of {parts.error:.3f}, {parts.value[0]:.3f} would go with more labels; "
+        f"Limited by labels: of {name} of {parts.error:.3f}, {parts.value[0]:.3f} would go with more labels; "
         f"doubling them is expected to gain {gain.value:.3f} ({gain.interval[0]:.3f} to {gain.interval[1]:.3f})."
     )
 
@@ -109,7 +109,7 @@ def _representation_sentence(
     parts: ErrorParts, *, name: str, rule: VerdictRule, rivals: Mapping[str, Estimate]
 ) -> str:
     start = (
-        f"Limited by the representation: of an {name} of {parts.error:.3f}, {parts.value[1]:.3f} would stay "
+        f"Limited by the representation: of {name} of {parts.error:.3f}, {parts.value[1]:.3f} would stay "
         "however many labels were added. "
     )
     ceiling = 1 - parts.value[1]
@@ -134,7 +134,7 @@ def _domain_sentence(
 ) -> str:
     low, high = parts.excess.interval
     return (
-        f"Limited by the domain: of an {name} of {parts.error:.3f}, {parts.domain:.3f} ({low:.3f} to {high:.3f}) "
+        f"Limited by the domain: of {name} of {parts.error:.3f}, {parts.domain:.3f} ({low:.3f} to {high:.3f}) "
         f"is absent on the third of the examples most like the pretraining sample."
     )
 
@@ -143,7 +143,7 @@ def _undecided_sentence(
     parts: ErrorParts, *, name: str, rule: VerdictRule, rivals: Mapping[str, Estimate]
 ) -> str:
     if np.median(parts.error_draws) <= rule.little_error:
-        return f"Cannot tell: there is little left to gain, the {name} is {parts.error:.3f}."
+        return f"Cannot tell: there is little left to gain from {name} of {parts.error:.3f}."
     if parts.draws is None:
         return f"Cannot tell: {parts.extrapolation.asymptote.reason}; more labels would decide."
     order = np.argsort(-parts.draws.mean(axis=0))
@@ -152,7 +152,7 @@ def _undecided_sentence(
     if parts.excess.status == "not_applicable":
         needs += ", or a sample of the pretraining data,"
     return (
-        f"Cannot tell: of an {name} of {parts.error:.3f}, {first} ({parts.value[order[0]]:.3f}) and {second} "
+        f"Cannot tell: of {name} of {parts.error:.3f}, {first} ({parts.value[order[0]]:.3f}) and {second} "
         f"({parts.value[order[1]]:.3f}) are not clearly apart; {needs} may decide."
     )
 
@@ -166,8 +166,8 @@ def _checks(parts: ErrorParts, *, name: str, rule: VerdictRule, n_test: int) -> 
         near = int(np.ceil(rule.near_share * n_test))
         outcome = "above" if parts.domain_found else "not clearly above"
         domain = (
-            f"The {name} is {parts.excess.value:.3f} ({low:.3f} to {high:.3f}) higher than on the {near} test "
-            f"examples most like the pretraining sample: {outcome} 0."
+            f"All examples together have {name} {parts.excess.value:.3f} ({low:.3f} to {high:.3f}) above that of the {near} "
+            f"most like the pretraining sample: {outcome} 0."
         )
     if parts.draws is None:
         return (domain, f"The error law was not fitted: {parts.extrapolation.asymptote.reason}.")
