@@ -166,8 +166,8 @@ def _checks(parts: ErrorParts, *, name: str, rule: VerdictRule, n_test: int) -> 
         near = int(np.ceil(rule.near_share * n_test))
         outcome = "above" if parts.domain_found else "not clearly above"
         domain = (
-            f"All examples together have {name} {parts.excess.value:.3f} ({low:.3f} to {high:.3f}) above that of the {near} "
-            f"most like the pretraining sample: {outcome} 0."
+            f"All examples together have {name} {parts.excess.value:.3f} ({low:.3f} to {high:.3f}) above that "
+            f"of the {near} most like the pretraining sample: {outcome} 0."
         )
     if parts.draws is None:
         return (domain, f"The error law was not fitted: {parts.extrapolation.asymptote.reason}.")
