@@ -74,7 +74,7 @@ def test_the_scale_of_features_changes_no_conclusion(diagnose_cli, tmp_path, sca
 
 
 def test_wide_constant_and_duplicated_features_are_measured(diagnose_cli, tmp_path):
-    features, labels = planted(60, 8, strength=1.0)
+    features, labels = planted(60, 8, strength=3.0)
     wide = np.hstack([features] * 20 + [np.ones((60, 5), np.float32)])
     for name, array in (("wide", wide), ("constant", np.ones((60, 4), np.float32))):
         np.savez(tmp_path / f"{name}.npz", features=array, labels=labels)

@@ -1,7 +1,6 @@
 """``carryover diagnose``: which model, what accuracy to expect, what limits it, and how sure that is."""
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,8 +67,8 @@ class DiagnoseCommand:
     """Where networks run, such as cpu or cuda."""
     batch_size: int = 256
     """Images in one forward pass."""
-    threads: int | None = None
-    """Threads of the numerical libraries (default: as many as there are cores)."""
+    threads: int = 1
+    """Threads of the numerical libraries; recorded, since the last digits depend on them."""
     quiet: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print errors only."""
 
@@ -113,7 +112,7 @@ class Settings:
     refresh_features: bool = False
     device: str = "cpu"
     batch_size: int = 256
-    threads: int | None = None
+    threads: int = 1
 
 
 def diagnose_and_report(
@@ -134,9 +133,8 @@ def diagnose_and_report(
     from carryover.reports.publish import write_report
     from carryover.reports.terminal import print_summary
 
-    threads = settings.threads or len(os.sched_getaffinity(0))
-    _limit_torch(threads)
-    with threadpool_limits(threads), watch(console) as progress:
+    _limit_torch(settings.threads)
+    with threadpool_limits(settings.threads), watch(console) as progress:
         options = RunOptions(
             device=settings.device,
             batch_size=settings.batch_size,

@@ -8,7 +8,7 @@ from carryover._core.seeding import derive_generator, derive_seed
 
 N_SOURCE = 900
 NOISE_STD = 40.0
-EPOCHS = 60
+EPOCHS = 30
 CONFIG = """\
 # What `carryover demo` diagnoses.  Run it again with: carryover diagnose {config} --out DIR
 seed = {seed}
