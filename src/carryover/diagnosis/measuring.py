@@ -15,6 +15,7 @@ from carryover.diagnosis.gathering import ModelFeatures
 from carryover.diagnosis.probing import Probe, fit_probe
 from carryover.diagnosis.specs import MeasureSpec
 from carryover.diagnosis.target import Part, Target
+from carryover.diagnosis.whole_scores import scores_of_all_rows
 from carryover.measures.heterogeneity import (
     FEWEST,
     TotalVariation,
@@ -72,8 +73,8 @@ def measure(
     notes = []
     if len(rows.part) < len(target.train):
         notes.append(
-            f"Scores and bounds that cannot merge use {len(rows.part):,} of {len(target.train):,} training rows "
-            "(stratified, seeded)."
+            f"Bounds, and scores that cannot be had from sums, use {len(rows.part):,} of {len(target.train):,} "
+            "training rows (stratified, seeded)."
         )
     report("fitting the probes", 0.0)
     probe = fit_probe(
@@ -114,6 +115,8 @@ def measure(
         max_rows=spec.max_rows,
         progress=lambda done, total: report("scores", 0.4 + 0.4 * done / total),
     )
+    if probe.moments is not None:
+        scores |= scores_of_all_rows(scores, probe.moments, probe.path, n_used=len(rows.part))
     report("terms and bounds", 0.8)
     variation, likeness = _domain(features, target, rows, seed)
     return Measurements(

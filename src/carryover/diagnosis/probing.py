@@ -26,6 +26,7 @@ SMALLEST_PROBABILITY = 1e-12
 class Probe:
     """The ridge probe (and for classes the logistic one), tested.
 
+    ``path`` is the ridge fit; ``moments`` are the sums over all training rows where those were streamed, else None.
     ``estimates``: accuracy, balanced_accuracy and log_loss (nats), or r2 and mse; ``logistic`` the same keys, None
     for regression.  ``correct`` (t,) tells which test examples ridge got right, None for regression.
     """
@@ -39,6 +40,8 @@ class Probe:
     logistic_note: str | None
     correct: np.ndarray | None
     predictions: np.ndarray
+    path: RidgePath
+    moments: FeatureMoments | None
 
 
 def fit_probe(
@@ -50,8 +53,11 @@ def fit_probe(
     generator: np.random.Generator,
 ) -> Probe:
     """Fit ridge to all training rows (from sums over blocks where ``train`` is None) and logistic to ``subsample``."""
+    moments = None
     if train is None:
-        path = _path_from_blocks(features.train, target)
+        blocks = _LabelledBlocks(features.train, target.train.targets)
+        moments = _moments(blocks, target.n_classes)
+        path = loo_from_blocks(moments, blocks)
     else:
         path = fit_ridge_path(train, target.train.targets, task=target.task, n_classes=target.n_classes)
     groups = target.test.groups
@@ -61,7 +67,19 @@ def fit_probe(
             "r2": r2_estimate(target.test.targets, predictions, groups=groups),
             "mse": mean_loss_estimate((target.test.targets - predictions) ** 2, groups=groups),
         }
-        return Probe(path.penalty, path.status, path.reason, estimates, None, None, None, None, predictions)
+        return Probe(
+            penalty=path.penalty,
+            status=path.status,
+            reason=path.reason,
+            estimates=estimates,
+            logistic=None,
+            logistic_penalty=None,
+            logistic_note=None,
+            correct=None,
+            predictions=predictions,
+            path=path,
+            moments=moments,
+        )
     probabilities = path.predict_probabilities(features.test)
     rows, part = subsample
     logistic = fit_logistic_probe(rows, part.targets, groups=part.groups, generator=generator)
@@ -75,6 +93,8 @@ def fit_probe(
         logistic_note=logistic.reason,
         correct=probabilities.argmax(axis=1) == target.test.targets,
         predictions=probabilities,
+        path=path,
+        moments=moments,
     )
 
 
@@ -100,10 +120,9 @@ class _LabelledBlocks:
             yield block, self.targets[start : start + len(block)]
 
 
-def _path_from_blocks(rows: FeatureRows, target: Target) -> RidgePath:
-    blocks = _LabelledBlocks(rows, target.train.targets)
-    moments = None
+def _moments(blocks: _LabelledBlocks, n_classes: int | None) -> FeatureMoments:
+    total = None
     for features, targets in blocks:
-        part = FeatureMoments.from_rows(features, targets, target.n_classes)
-        moments = part if moments is None else moments.merge(part)
-    return loo_from_blocks(moments, blocks)
+        part = FeatureMoments.from_rows(features, targets, n_classes)
+        total = part if total is None else total.merge(part)
+    return total
