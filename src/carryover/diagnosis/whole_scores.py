@@ -18,7 +18,8 @@ def scores_of_all_rows(
     """LogME, the H-score and leave-one-out ridge of all n rows, with the spread of ``n_used`` rows scaled to n.
 
     ``subsample`` holds the scores of ``n_used`` rows with their intervals.  The standard error and
-    the interval's half-widths shrink by sqrt(n_used / n), as those of a smooth function of means do; the estimate's ``reason`` says so.
+    the interval's half-widths shrink by sqrt(n_used / n), as those of a smooth function of means do;
+    the estimate's ``reason`` says so.
     """
     values = {"logme": logme_from_moments(moments), "h_score": h_score_from_moments(moments)}
     whole = {name: result.value for name, result in values.items() if result.ok}
