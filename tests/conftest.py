@@ -4,10 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 for package in ("numerics", "measures", "bounds"):
     install_import_hook(f"carryover.{package}", "beartype.beartype")
+
+
+# Shared machines are noisy: how long one example takes says nothing about the code.
+settings.register_profile("carryover", deadline=None)
+settings.load_profile("carryover")
 
 
 def _data_root() -> Path:

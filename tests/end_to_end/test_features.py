@@ -8,6 +8,10 @@ import pytest
 from planted_features import planted
 from safetensors.numpy import save_file
 
+from carryover.diagnosis.config import read_config
+from carryover.diagnosis.identity import content_hashes, run_id
+from carryover.diagnosis.inputs import open_inputs
+from carryover.diagnosis.options import RunOptions
 from carryover.reports.record import check_record, read_record
 
 
@@ -40,19 +44,23 @@ def test_the_same_seed_gives_the_same_record(diagnose_cli, feature_files):
     assert records[0] == records[1]
 
 
-def test_the_run_id_knows_contents_and_not_places(diagnose_cli, feature_files, tmp_path):
-    ids = []
-    for folder in ("here", "there"):
-        (tmp_path / folder).mkdir()
-        moved = {}
-        for name, path in feature_files.items():
-            moved[name] = tmp_path / folder / path.name
-            moved[name].write_bytes(path.read_bytes())
-        _, out, _ = diagnose_cli(*_models(moved), out=f"out-{folder}")
-        ids.append(read_record(out / "report.json")["run"]["id"])
-    _, out, _ = diagnose_cli(*_models(feature_files), "--seed", "1", out="seed")
-    ids.append(read_record(out / "report.json")["run"]["id"])
-    assert ids[0] == ids[1] != ids[2]
+def _run_id(files: dict[str, Path], seed: int) -> str:
+    models = [f"{name}={path}" for name, path in files.items()]
+    spec = read_config(None, models=models, overrides={"seed": seed})
+    inputs = open_inputs(spec, RunOptions())
+    return run_id(spec, content_hashes(inputs.target, inputs.candidates, inputs.pools))
+
+
+def test_the_run_id_knows_contents_and_not_places(feature_files, tmp_path):
+    moved = {}
+    for name, path in feature_files.items():
+        moved[name] = tmp_path / "elsewhere" / path.name
+        moved[name].parent.mkdir(exist_ok=True)
+        moved[name].write_bytes(path.read_bytes())
+    here = _run_id(feature_files, 0)
+    assert _run_id(moved, 0) == here
+    assert _run_id(feature_files, 1) != here
+    assert _run_id({**feature_files, "poor": feature_files["good"]}, 0) != here
 
 
 @pytest.mark.parametrize("scale", [1e-8, 1e8])
