@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from planted_features import planted
+from safetensors.torch import save_file
 
 
 def _save(path: Path, **arrays: np.ndarray) -> Path:
@@ -141,3 +143,46 @@ def test_an_unknown_flag_is_refused(capsys):
         run(["diagnose", "--no-such-flag"])
     assert stop.value.code == 2
     assert "no-such-flag" in capsys.readouterr().err
+
+
+class _Hostile:
+    """Pickled, this writes a file wherever it is loaded with code execution allowed."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple:
+        return (Path.touch, (self.marker,))
+
+
+def _weights_config(folder: Path, weights: Path) -> Path:
+    config = folder / f"{weights.stem}.toml"
+    config.write_text(
+        f'[target]\npath = "{folder / "images"}"\n[[models]]\nname = "stranger"\n'
+        f'factory = "carryover.models.backbones:small_cnn"\nweights = "{weights}"\narguments = {{ n_classes = 3 }}\n'
+    )
+    return config
+
+
+def test_a_hostile_pickle_is_not_run(diagnose_cli, image_folder, tmp_path):
+    marker = tmp_path / "it-ran"
+    torch.save({"weight": _Hostile(marker)}, tmp_path / "hostile.pt")
+    code, out, error = diagnose_cli(str(_weights_config(image_folder, tmp_path / "hostile.pt")))
+    assert code == 2 and "hostile.pt" in error and "Traceback" not in error
+    assert not marker.exists() and not out.exists()
+
+
+def test_weights_that_do_not_fit_list_their_keys(diagnose_cli, image_folder, tmp_path):
+    save_file(
+        {"encoder.0.weight": torch.zeros(1), "stray.bias": torch.zeros(2)}, tmp_path / "misfit.safetensors"
+    )
+    code, out, error = diagnose_cli(str(_weights_config(image_folder, tmp_path / "misfit.safetensors")))
+    assert code == 2 and "stray.bias" in error and "encoder.0.weight" in error
+    assert not out.exists()
+
+
+def test_safetensors_with_nan_are_refused_by_name(diagnose_cli, image_folder, tmp_path):
+    save_file({"head.bias": torch.full((3,), torch.nan)}, tmp_path / "nan.safetensors")
+    code, out, error = diagnose_cli(str(_weights_config(image_folder, tmp_path / "nan.safetensors")))
+    assert code == 2 and "head.bias" in error and ("NaN" in error or "infinite" in error)
+    assert not out.exists()
