@@ -82,8 +82,14 @@ def test_images_networks_and_a_pretraining_sample(diagnose_cli, digits, vit_fold
 def test_an_interrupted_run_leaves_no_report_and_a_cache_that_serves(digits, tmp_path):
     command = [sys.executable, "-m", "carryover", "diagnose", str(digits), "--out", str(tmp_path / "out")]
     command += ["--cache", str(tmp_path / "cache")]
+    # A test run started in the background of a shell ignores SIGINT, and its children inherit that.
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("cache/**/*.npy")) and time.monotonic() < deadline:
