@@ -37,12 +37,12 @@ def logme(features: Any, targets: Any, *, n_classes: int | None = None) -> Resul
     >>> round(logme([[0.0], [1.0], [2.0], [3.0]], [0.1, 1.0, 2.1, 2.9]).value, 3)
     -0.011
     """
-    return logme_from_spectrum(spectrum_from_rows(features, targets, n_classes))
+    return logme_from_spectrum(spectrum_from_rows(features, targets, n_classes, with_directions=False))
 
 
 def logme_from_moments(moments: FeatureMoments) -> Result:
     """:func:`logme` of the rows that the moments were summed from."""
-    return logme_from_spectrum(spectrum_from_moments(moments))
+    return logme_from_spectrum(spectrum_from_moments(moments, with_directions=False))
 
 
 def logme_from_spectrum(spectrum: FeatureSpectrum) -> Result:

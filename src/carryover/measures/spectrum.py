@@ -8,7 +8,13 @@ from jaxtyping import Float, Int
 
 from carryover._core.checks import check_features
 from carryover.measures.moments import FeatureMoments, block_moments, check_matrix, check_targets, target_rows
-from carryover.numerics.linalg import PRODUCT_BLOCK, centred_gram_eigen, eigenvalue_tolerance, scatter_eigen
+from carryover.numerics.linalg import (
+    PRODUCT_BLOCK,
+    centred_gram_eigen,
+    eigenvalue_tolerance,
+    scatter_coordinates,
+    scatter_eigen,
+)
 
 
 @dataclass(frozen=True)
@@ -16,7 +22,7 @@ class FeatureSpectrum:
     """Centred features C (n, d) and targets Y in the eigenbasis of C^T C, or of C C^T where n <= d.
 
     - ``eigenvalues`` (r,) of the scatter, ascending: all d, or the n - 1 that can be positive where n <= d
-    - ``directions`` V (d, r), eigenvectors of C^T C; None where the rows' side was decomposed
+    - ``directions`` V (d, r), eigenvectors of C^T C; None where the rows' side was decomposed or nobody needs them
     - ``left`` U (n, r), eigenvectors of C C^T, orthogonal to the vector of ones; None otherwise
     - ``cross`` = V^T C^T (Y - ybar) = sqrt(eigenvalues) U^T (Y - ybar), (r, k)
     - ``left_targets`` = U^T (Y - ybar), (r, k), beside ``left`` (exact also where an eigenvalue is 0)
@@ -55,23 +61,29 @@ class FeatureSpectrum:
         return self.rank == 0
 
 
-def spectrum_from_moments(moments: FeatureMoments) -> FeatureSpectrum:
-    """The spectrum of the scatter (d, d): O(d^3), rows are not needed."""
-    eigenvalues, directions = scatter_eigen(moments.scatter)
+def spectrum_from_moments(moments: FeatureMoments, *, with_directions: bool = True) -> FeatureSpectrum:
+    """The spectrum of the scatter (d, d): O(d^3), rows are not needed; ``directions`` only where asked for."""
+    vectors = np.column_stack([moments.cross, moments.mean])
+    if with_directions:
+        eigenvalues, directions = scatter_eigen(moments.scatter)
+        coordinates = directions.T @ vectors
+    else:
+        eigenvalues, coordinates = scatter_coordinates(moments.scatter, vectors)
+        directions = None
     if moments.n_rows <= moments.n_features:
         eigenvalues[: moments.n_features - moments.n_rows + 1] = 0.0
     tolerance = eigenvalue_tolerance(float(eigenvalues[-1]), size=len(eigenvalues), n_rows=moments.n_rows)
-    coordinates = directions.T @ moments.mean
-    null = directions[:, eigenvalues <= tolerance].T @ moments.mean
+    mean = coordinates[:, -1]
+    null = mean[eigenvalues <= tolerance]
     return FeatureSpectrum(
         n_rows=moments.n_rows,
         n_features=moments.n_features,
         eigenvalues=eigenvalues,
         tolerance=tolerance,
         mean=moments.mean,
-        mean_coordinates=coordinates,
+        mean_coordinates=mean,
         mean_null_square=float(null @ null),
-        cross=directions.T @ moments.cross,
+        cross=coordinates[:, :-1],
         target_mean=moments.target_mean,
         target_scatter=moments.target_scatter,
         class_counts=moments.class_counts,
@@ -82,17 +94,22 @@ def spectrum_from_moments(moments: FeatureMoments) -> FeatureSpectrum:
     )
 
 
-def spectrum_from_rows(features: Any, targets: Any, n_classes: int | None = None) -> FeatureSpectrum:
+def spectrum_from_rows(
+    features: Any, targets: Any, n_classes: int | None = None, *, with_directions: bool = True
+) -> FeatureSpectrum:
     """The spectrum from whichever side is smaller: C^T C where n > d, C C^T where n <= d.
 
+    Without ``with_directions`` neither the directions nor the centred rows are kept where n > d.
     Targets as in :meth:`FeatureMoments.from_rows`.  Raises InputError as it does.
     """
     matrix = check_matrix(features)
     if len(matrix) > matrix.shape[1]:
         if matrix.size > PRODUCT_BLOCK:
-            return spectrum_from_moments(FeatureMoments.from_rows(matrix, targets, n_classes))
+            moments = FeatureMoments.from_rows(matrix, targets, n_classes)
+            return spectrum_from_moments(moments, with_directions=with_directions)
         moments, centred = block_moments(matrix, *check_targets(targets, len(matrix), n_classes))
-        return replace(spectrum_from_moments(moments), centred=centred)
+        spectrum = spectrum_from_moments(moments, with_directions=with_directions)
+        return replace(spectrum, centred=centred) if with_directions else spectrum
     matrix = check_features(matrix)
     values, counted = check_targets(targets, len(matrix), n_classes)
     return _spectrum_of_wide(matrix, target_rows(values, counted), counted, values)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float
+from scipy.linalg import lapack
 
 PRODUCT_BLOCK = (
     1 << 22
@@ -40,6 +41,36 @@ def scatter_eigen(
     """
     eigenvalues, vectors = np.linalg.eigh(scatter)
     return np.maximum(eigenvalues, 0.0), vectors
+
+
+def scatter_coordinates(
+    scatter: Float[np.ndarray, "d d"], vectors: Float[np.ndarray, "d k"]
+) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "d k"]]:
+    """Eigenvalues of X^T X as :func:`scatter_eigen` has them, and the vectors' coordinates V^T vectors.
+
+    The eigenvectors themselves are never formed: vectors are taken through the reflections that make the scatter
+    tridiagonal, and then through the eigenvectors of the tridiagonal matrix, which spares about a fifth of the time.
+
+    >>> eigenvalues, coordinates = scatter_coordinates(np.diag([4.0, 1.0]), np.array([[2.0], [0.0]]))
+    >>> eigenvalues, abs(coordinates).ravel()
+    (array([1., 4.]), array([0., 2.]))
+    """
+    d = len(scatter)
+    if d < 3:
+        eigenvalues, directions = scatter_eigen(scatter)
+        return eigenvalues, directions.T @ vectors
+    work = int(lapack.dsytrd_lwork(d, lower=1)[0])
+    reduced, diagonal, below, factors, failed = lapack.dsytrd(
+        np.asfortranarray(scatter), lower=1, lwork=work, overwrite_a=0
+    )
+    turned = np.array(vectors, order="F")
+    turned[1:], _, failed_turn = lapack.dormqr(
+        "L", "T", reduced[1:, :-1], factors, np.asfortranarray(vectors[1:]), lwork=64 * vectors.shape[1]
+    )
+    eigenvalues, directions, failed_eigen = lapack.dstevd(diagonal, below, compute_v=1)
+    if failed or failed_turn or failed_eigen:
+        raise np.linalg.LinAlgError("the eigendecomposition of a scatter matrix did not converge")
+    return np.maximum(eigenvalues, 0.0), directions.T @ turned
 
 
 def centred_gram_eigen(
