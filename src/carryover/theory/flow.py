@@ -103,7 +103,8 @@ def gradient_descent(
 ) -> Result:
     """Full-batch gradient descent until the mean squared training error is at most ``training_error`` times y's.
 
-    The step is ``step_fraction`` of 1 / (largest eigenvalue of X X^T times the largest d beta / d angle), taken anew at every step.  Returns and ``stats`` as :func:`integrate_flow`, with ``steps``.
+    The step is ``step_fraction`` of 1 / (largest eigenvalue of X X^T times the largest d beta / d angle), taken
+    anew at every step.  Returns and ``stats`` as :func:`integrate_flow`, with ``steps``.
     """
     check_between("training_error", training_error, 0.0, np.inf, open_low=True)
     check_between("step_fraction", step_fraction, 0.0, 1.0, open_low=True)

@@ -8,8 +8,8 @@ t = 0 for the interpolator and t > 0 for min ||y - X beta||^2 / 2 + t sum q_k(be
 Proposition 5.1).  The error E(xhat - X)^2 per coordinate is alpha s^2 - sigma_0^2.
 
 For each s the second equation has one root g, its right side falling in g; the first then has one root in log s^2:
-below it the right side is larger.  Both are followed at once by Newton steps in (log s^2, log g) with exact derivatives, kept
-inside brackets that only ever shrink, a whole batch of problems at a time.
+below it the right side is larger.  Both are followed at once by Newton steps in (log s^2, log g) with exact
+derivatives, kept inside brackets that only ever shrink, a whole batch of problems at a time.
 """
 
 from dataclasses import dataclass
