@@ -92,13 +92,13 @@ class Batch:
         """The fixed points; problems whose error is known stay at 0."""
         n, whole = self.size, self.problems
         out = FixedPoint(
-            np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, dtype=int), np.ones(n, dtype=bool)
+            np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, dtype=int), np.ones(n, dtype=bool)
         )
         asked = np.flatnonzero(~self.known)
         per_chunk = max(1, _CHUNK * n // max(1, len(self.owner)))
         for begin in range(0, len(asked), per_chunk):
             rows = asked[begin : begin + per_chunk]
             found = solve_fixed_point(whole.take(rows))
-            for name in ("noise", "strength", "residual", "steps", "converged"):
+            for name in ("noise", "strength", "error", "residual", "steps", "converged"):
                 getattr(out, name)[rows] = getattr(found, name)
         return out

@@ -97,7 +97,7 @@ class FineTuning:
         batch = self._batch(alpha)
         solved = batch.solve()
         noise = batch.noise_variance
-        error = batch.alpha * solved.noise - noise
+        error = solved.error
         status = np.where(solved.converged, "ok", "failed")
         reason = np.array(
             [

@@ -5,7 +5,7 @@ Unknowns are the effective noise s^2 and the effective regularisation g.  With x
     alpha s^2 = sigma_0^2 + E(xhat - X)^2,        alpha = E[d xhat / d z] + t / g,
 
 t = 0 for the interpolator and t > 0 for min ||y - X beta||^2 / 2 + t sum q_k(beta) (Anguita et al., 2026,
-Proposition 5.1).  The error E(xhat - X)^2 per coordinate is alpha s^2 - sigma_0^2.
+Proposition 5.1).  The error per coordinate is E(xhat - X)^2 at the root; alpha s^2 - sigma_0^2 would cancel.
 
 For each s the second equation has one root g, its right side falling in g; the first then has one root in log s^2:
 below it the right side is larger.  Both are followed at once by Newton steps in (log s^2, log g) with exact
@@ -62,10 +62,11 @@ class Problems:
 
 @dataclass(frozen=True)
 class FixedPoint:
-    """Of each problem: s^2, g, the residuals of both equations (in logarithms), steps taken, and whether converged."""
+    """Of each problem: s^2, g, the error, the larger residual of both equations (in logarithms), steps, converged."""
 
     noise: Float[np.ndarray, " p"]
     strength: Float[np.ndarray, " p"]
+    error: Float[np.ndarray, " p"]
     residual: Float[np.ndarray, " p"]
     steps: np.ndarray
     converged: np.ndarray
@@ -88,7 +89,7 @@ def solve_fixed_point(problems: Problems) -> FixedPoint:
     n = len(problems.alpha)
     state = _start(problems)
     residual, steps = np.full(n, np.inf), np.zeros(n, dtype=int)
-    active, best = np.arange(n), np.full((2, n), np.nan)
+    active, best = np.arange(n), np.full((3, n), np.nan)
     current = problems
     for count in range(1, _STEPS + 1):
         with np.errstate(all="ignore"):
@@ -103,7 +104,7 @@ def solve_fixed_point(problems: Problems) -> FixedPoint:
         if not keep.all():
             active = active[keep]
             current = problems.take(active)
-    return FixedPoint(np.exp(best[0]), np.exp(best[1]), residual, steps, residual <= _ACCEPTED)
+    return FixedPoint(np.exp(best[0]), np.exp(best[1]), best[2], residual, steps, residual <= _ACCEPTED)
 
 
 def _start(problems: Problems) -> _State:
@@ -118,7 +119,7 @@ def _start(problems: Problems) -> _State:
 
 
 def _advance(problems: Problems, state: _State, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """One step of the problems ``rows``; returns their residuals and unknowns before it."""
+    """One step of the problems ``rows``; returns their residuals, and unknowns and error, before it."""
     noise, strength = state.noise[rows], state.strength[rows]
     g = np.exp(strength)
     found = _summed(problems, averages(problems.cells, np.exp(noise)[problems.owner], g[problems.owner]))
@@ -155,7 +156,7 @@ def _advance(problems: Problems, state: _State, rows: np.ndarray) -> tuple[np.nd
     changed = rows[step != 0.0]
     state.strength_low[changed], state.strength_high[changed] = -np.inf, np.inf
     plain = np.log((problems.noise_variance + found.error) / problems.alpha) - noise
-    return np.maximum(np.abs(second), np.abs(plain)), np.stack([noise, strength])
+    return np.maximum(np.abs(second), np.abs(plain)), np.stack([noise, strength, found.error])
 
 
 def _narrow(
