@@ -14,6 +14,7 @@ from carryover.theory.priors import Task
 
 LOG_RANGES = {"scale": (-6.0, 2.0), "one_plus_relative_scale": (-8.0, np.log10(2.0)), "readout": (-8.0, 2.0)}
 """Decades that are searched.  A readout of 1e-8 counts as 0."""
+_SCALES = ("scale", "relative_scale", "readout")
 _GRID = (9, 7, 7)
 _STARTS = 4
 
@@ -26,6 +27,7 @@ class Design:
     - ``regret``: the largest of errors / best_errors - 1 (0 for a single task)
     - ``sensitivity``: for each scale, log10 of the factor by which the worst task's error grows when that scale is
       a factor of 2 smaller and larger (two numbers); for relative_scale, 1 + relative_scale is what is scaled
+    - ``at_limit``: scales that ended at a limit of ``LOG_RANGES`` (the error may fall further beyond)
     - ``n_evaluations``: predictions made
     """
 
@@ -34,6 +36,7 @@ class Design:
     best_errors: np.ndarray
     regret: float
     sensitivity: dict[str, tuple[float, float]]
+    at_limit: tuple[str, ...]
     n_evaluations: int
 
 
@@ -78,6 +81,7 @@ def best_initialization(
         best_errors=10.0**best,
         regret=float(10.0 ** (errors - best).max() - 1.0),
         sensitivity=_sensitivity(search, chosen, errors),
+        at_limit=search.at_limit(chosen),
         n_evaluations=search.n_evaluations,
     )
 
@@ -98,6 +102,12 @@ class _Search:
         scale, first, readout = 10.0 ** np.clip(np.asarray(point), self.low, self.high).T
         kept = np.where(np.asarray(point)[..., 2] <= self.low[2], 0.0, readout)
         return Network(scale, np.minimum(first - 1.0, 1.0), kept, self.protocol)
+
+    def at_limit(self, point: np.ndarray) -> tuple[str, ...]:
+        """Scales within a hundredth of a decade of a limit; a readout of 0 and relative_scale 1 are none."""
+        low, high = point < self.low + 0.01, point > self.high - 0.01
+        found = (low[0] or high[0], low[1], high[2])
+        return tuple(name for name, at in zip(_SCALES, found, strict=True) if at)
 
     def log_errors(self, points: np.ndarray) -> np.ndarray:
         """log10 of the predicted errors (m, tasks); inf where the equations were not solved."""
@@ -142,10 +152,9 @@ class _Search:
 
 
 def _sensitivity(search: _Search, chosen: np.ndarray, errors: np.ndarray) -> dict[str, tuple[float, float]]:
-    names = ("scale", "relative_scale", "readout")
     steps = np.array(
         [[chosen + sign * np.log10(2.0) * np.eye(3)[axis] for sign in (-1, 1)] for axis in range(3)]
     )
     steps = np.clip(steps, search.low, search.high)
     found = (search.log_errors(steps.reshape(-1, 3)) - errors).max(axis=1).reshape(3, 2)
-    return {name: (float(row[0]), float(row[1])) for name, row in zip(names, found, strict=True)}
+    return {name: (float(row[0]), float(row[1])) for name, row in zip(_SCALES, found, strict=True)}

@@ -1,0 +1,1 @@
+"""The subcommands of ``carryover theory``, a file each."""
