@@ -19,7 +19,7 @@ from carryover.theory.flow import gradient_descent, integrate_flow, optimality_r
 from carryover.theory.interpolation import interpolate, ridge_fit
 from carryover.theory.networks import DiagonalWeights, Network
 from carryover.theory.potentials import AbsoluteValue, HyperbolicEntropy, Quadratic
-from carryover.theory.priors import Mixture, Task
+from carryover.theory.priors import MixedTask, Mixture, Task
 from carryover.theory.regimes import order, pretraining_dependence, regime
 from carryover.theory.simulation import Simulation, draw_task, simulate, solve_task
 from carryover.theory.state_evolution import message_passing, starting_regularization, state_evolution
@@ -31,6 +31,7 @@ __all__ = [
     "FineTuning",
     "GroupErrors",
     "HyperbolicEntropy",
+    "MixedTask",
     "Mixture",
     "Network",
     "Prediction",

@@ -7,7 +7,7 @@ import numpy as np
 from carryover.theory.averages import Cells
 from carryover.theory.imperfect import finetuning_law
 from carryover.theory.networks import Network
-from carryover.theory.priors import Task
+from carryover.theory.priors import MixedTask, Task
 from carryover.theory.replica import FixedPoint, Problems, solve_fixed_point
 
 _CHUNK = 1024  # cells solved at once: their nodes stay in the cache
@@ -36,7 +36,7 @@ class Batch:
     @classmethod
     def of(
         cls,
-        task: Task,
+        task: Task | MixedTask,
         network: Network,
         alpha: np.ndarray,
         *,

@@ -10,7 +10,7 @@ from carryover.theory.averages import averages, distances
 from carryover.theory.batches import Batch
 from carryover.theory.checks import check_between
 from carryover.theory.networks import Network
-from carryover.theory.priors import Task
+from carryover.theory.priors import MixedTask, Task
 from carryover.theory.regimes import order, pretraining_dependence, regime
 from carryover.theory.replica import Problems
 
@@ -62,7 +62,7 @@ class FineTuning:
     'IV: rich, pretraining-dependent'
     """
 
-    task: Task
+    task: Task | MixedTask
     network: Network
     ridge_strength: float = 0.0
     pretraining_alpha: float = np.inf

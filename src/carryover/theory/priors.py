@@ -138,5 +138,36 @@ class Task:
         )
 
 
+@dataclass(frozen=True)
+class MixedTask:
+    """Any mixture of groups as a task, with the standard deviation of fine-tuning's label noise.
+
+    >>> mixture = Mixture([0.2, 0.8], [1.0, 0.0], [0.0, 0.0], [1.0, 0.0], ("used", "unused"))
+    >>> float(MixedTask(mixture).coefficient_size)
+    1.0
+    """
+
+    mixture: Mixture
+    label_noise_std: float | np.ndarray = 0.0
+
+    def __post_init__(self) -> None:
+        check_between("label_noise_std", self.label_noise_std, 0.0, np.inf)
+
+    @property
+    def coefficient_size(self) -> np.ndarray:
+        """Root mean square of a fine-tuning coefficient over the groups that have one (0 where none has)."""
+        return self._typical(self.mixture.mean**2 + self.mixture.variance)
+
+    @property
+    def amplitude(self) -> np.ndarray:
+        """Root mean square of a pretraining coefficient over the groups that have one (0 where none has)."""
+        return self._typical(self.mixture.pretraining**2)
+
+    def _typical(self, squares: np.ndarray) -> np.ndarray:
+        share = np.where(squares > 0.0, self.mixture.share, 0.0)
+        total = share.sum(axis=-1)
+        return np.sqrt((share * squares).sum(axis=-1) / np.where(total > 0.0, total, 1.0))
+
+
 def _stack(*parts: np.ndarray) -> np.ndarray:
     return np.stack(np.broadcast_arrays(*parts), axis=-1)
