@@ -1,13 +1,13 @@
 """`make bench`: every benchmark, one table.  Ratios are measured in one run, interleaved, medians of several.
 
-python benchmarks/run.py [TOPIC ...]       topics: startup, scores, other_scores, extraction, diagnosis, large
+python benchmarks/run.py [TOPIC ...]       topics: startup, scores, other_scores, extraction, diagnosis, theory, large
 """
 
 import importlib
 import sys
 from collections.abc import Sequence
 
-TOPICS = ("startup", "scores", "other_scores", "extraction", "diagnosis")
+TOPICS = ("startup", "scores", "other_scores", "extraction", "diagnosis", "theory")
 """Run by default; `large` (a million rows, half an hour) only when it is named."""
 
 

@@ -1,6 +1,6 @@
 """`make validate`: the full-size validations, each printing the table that docs/ holds.
 
-python benchmarks/validate.py [verdicts] [real_input]
+python benchmarks/validate.py [verdicts] [real_input] [theory]
 """
 
 import subprocess
@@ -11,6 +11,7 @@ HERE = Path(__file__).resolve().parent
 VALIDATIONS = {
     "verdicts": ["validate_verdicts.py"],
     "real_input": ["real_input.py", "--out", "real-input-reports"],
+    "theory": ["validate_theory.py"],
 }
 
 
