@@ -8,9 +8,7 @@ from carryover.theory.networks import Network
 from carryover.theory.priors import MixedTask, Mixture, Task
 from carryover.theory.replica import Problems, solve_fixed_point
 
-_NODES = (
-    512  # values that stand for the law of an imperfectly learned coefficient; 128 cost 3e-4 of the error
-)
+_NODES = 512  # values that stand for the law of what was learned; 128 cost up to 3e-4 of the error
 
 
 def finetuning_law(
