@@ -134,7 +134,7 @@ def _quadrature(cells: Cells, noise: np.ndarray, strength: np.ndarray, symmetric
     moved = low[:, None] + step[:, None] * np.arange(intervals + 1)
     u = centre + moved
     sinh = np.sinh(u)
-    width = k * np.hypot(1.0, sinh)
+    width = k * np.cosh(u)
     if symmetric:
         offset = (k / 2.0) * sinh + (g / 2.0) * u
     else:

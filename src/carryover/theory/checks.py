@@ -1,4 +1,4 @@
-"""Argument checks for numbers that may be arrays: they name the argument, the first bad value and the range."""
+"""Argument checks: they name the argument, the first bad value and the range."""
 
 from typing import Any
 
@@ -40,3 +40,25 @@ def check_between(
         right = ")" if open_high or np.isinf(high) else "]"
         raise InputError(f"{name} must lie in {left}{low:g}, {high:g}{right}, got {bad:.6g}")
     return array
+
+
+def check_number(
+    name: str, value: Any, low: float, high: float, *, open_low: bool = False, open_high: bool = False
+) -> float:
+    """``value`` as one float; InputError for an array, or outside the range."""
+    array = check_between(name, value, low, high, open_low=open_low, open_high=open_high)
+    if array.ndim:
+        raise InputError(f"{name} must be a single number, got an array of shape {array.shape}")
+    return float(array)
+
+
+def check_samples(features: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
+    """X (n, d) and y (n,) as float64; InputError where they are not finite or do not fit."""
+    matrix, values = check_finite("X", features), check_finite("y", targets)
+    if matrix.ndim != 2 or 0 in matrix.shape:
+        raise InputError(f"X must be a matrix (n, d) with n, d >= 1, got shape {matrix.shape}")
+    if values.shape != (len(matrix),):
+        raise InputError(
+            f"y must have shape ({len(matrix)},), one value for each row of X, got {values.shape}"
+        )
+    return matrix, values

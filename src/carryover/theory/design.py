@@ -7,10 +7,10 @@ import numpy as np
 from scipy.optimize import minimize
 
 from carryover._core.errors import InputError
-from carryover.theory.checks import check_between
+from carryover.theory.checks import check_number
 from carryover.theory.finetuning import FineTuning
 from carryover.theory.networks import Network, Protocol
-from carryover.theory.priors import Task
+from carryover.theory.priors import MixedTask, Task
 
 LOG_RANGES = {"scale": (-6.0, 2.0), "one_plus_relative_scale": (-8.0, np.log10(2.0)), "readout": (-8.0, 2.0)}
 """Decades that are searched.  A readout of 1e-8 counts as 0."""
@@ -41,7 +41,7 @@ class Design:
 
 
 def best_initialization(
-    tasks: Task | Sequence[Task], alpha: float, *, protocol: Protocol = "symmetrized"
+    tasks: Task | MixedTask | Sequence[Task | MixedTask], alpha: float, *, protocol: Protocol = "symmetrized"
 ) -> Design:
     """The scale, relative scale and readout with the smallest predicted error at ``alpha`` in (0, 1).
 
@@ -53,10 +53,12 @@ def best_initialization(
     >>> bool(design.errors[0] < 1e-4)
     True
     """
-    several = [tasks] if isinstance(tasks, Task) else list(tasks)
+    several = [tasks] if isinstance(tasks, Task | MixedTask) else list(tasks)
     if not several:
         raise InputError("tasks must hold at least one task, got none")
-    check_between("alpha", alpha, 0.0, 1.0, open_low=True, open_high=True)
+    if any(one.mixture.share.ndim > 1 or np.ndim(one.label_noise_std) for one in several):
+        raise InputError("tasks must have single numbers, got arrays: give a sequence of tasks instead")
+    check_number("alpha", alpha, 0.0, 1.0, open_low=True, open_high=True)
     search = _Search(several, float(alpha), protocol)
     grid = search.grid()
     table = search.log_errors(grid)
@@ -89,7 +91,7 @@ def best_initialization(
 class _Search:
     """Log errors of all tasks at points (m, 3) of log10 scales."""
 
-    def __init__(self, tasks: list[Task], alpha: float, protocol: Protocol) -> None:
+    def __init__(self, tasks: list[Task | MixedTask], alpha: float, protocol: Protocol) -> None:
         self.tasks, self.alpha, self.protocol = tasks, alpha, protocol
         self.low, self.high = np.array(list(LOG_RANGES.values())).T
         self.n_evaluations = 0

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from carryover._core.errors import InputError
 from carryover.theory.averages import averages, distances
 from carryover.theory.batches import Batch
-from carryover.theory.checks import check_between
+from carryover.theory.checks import check_between, check_number
 from carryover.theory.networks import Network
 from carryover.theory.priors import MixedTask, Task
 from carryover.theory.regimes import order, pretraining_dependence, regime
@@ -68,7 +68,9 @@ class FineTuning:
     pretraining_alpha: float = np.inf
 
     def __post_init__(self) -> None:
-        check_between("ridge_strength", self.ridge_strength, 0.0, np.inf)
+        check_number("ridge_strength", self.ridge_strength, 0.0, np.inf)
+        if np.ndim(self.pretraining_alpha):
+            raise InputError("pretraining_alpha must be a single number, got an array")
         if not self.pretraining_alpha > 0.0:
             raise InputError(f"pretraining_alpha must lie in (0, inf], got {self.pretraining_alpha}")
 

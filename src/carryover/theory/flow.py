@@ -13,7 +13,7 @@ from scipy.linalg import lstsq
 
 from carryover._core.errors import InputError
 from carryover._core.results import Result
-from carryover.theory.checks import check_between, check_finite
+from carryover.theory.checks import check_finite, check_number, check_samples
 from carryover.theory.networks import DiagonalWeights, Network
 
 
@@ -106,8 +106,8 @@ def gradient_descent(
     The step is ``step_fraction`` of 1 / (largest eigenvalue of X X^T times the largest d beta / d angle), taken
     anew at every step.  Returns and ``stats`` as :func:`integrate_flow`, with ``steps``.
     """
-    check_between("training_error", training_error, 0.0, np.inf, open_low=True)
-    check_between("step_fraction", step_fraction, 0.0, 1.0, open_low=True)
+    check_number("training_error", training_error, 0.0, np.inf, open_low=True)
+    check_number("step_fraction", step_fraction, 0.0, 1.0, open_low=True)
     matrix, values = _checked(weights, features, targets)
     stiffness = float(np.linalg.norm(matrix, 2)) ** 2
     w_plus, v_plus, w_minus, v_minus = (
@@ -141,9 +141,14 @@ def run_two_phases(
 ) -> TwoPhases:
     """Pretraining on the population loss (X = I), the reset, and fine-tuning, all by integrating the weights.
 
-    ``network`` has single numbers.  Raises NotComputedError where pretraining's flow does not arrive.
+    Raises InputError for a network of arrays, NotComputedError where pretraining's flow does not arrive.
     """
     goal = check_finite("pretraining", pretraining)
+    if goal.ndim != 1 or network.sqrt_k(0.0).ndim:
+        raise InputError(
+            f"a flow needs pretraining of shape (d,) and a network of single numbers, got {goal.shape} "
+            f"and arrays of shape {network.sqrt_k(0.0).shape}"
+        )
     d = len(goal)
     start = network.initial_weights()
     spread = DiagonalWeights(
@@ -184,9 +189,7 @@ def _finished(
 def _checked(
     weights: DiagonalWeights, features: np.ndarray, targets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    matrix, values = check_finite("X", features), check_finite("y", targets)
-    if matrix.ndim != 2 or values.shape != (len(matrix),):
-        raise InputError(f"X must be (n, d) and y (n,), got shapes {matrix.shape} and {values.shape}")
+    matrix, values = check_samples(features, targets)
     if weights.w_plus.shape != (matrix.shape[1],):
         raise InputError(
             f"weights must have shape ({matrix.shape[1]},), as X has columns, got {weights.w_plus.shape}"

@@ -9,7 +9,6 @@ Damped Newton: one product and one Cholesky factorization of an n x n matrix for
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -17,7 +16,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, lstsq
 
 from carryover._core.errors import InputError
 from carryover._core.results import Result
-from carryover.theory.checks import check_between, check_finite
+from carryover.theory.checks import check_finite, check_number, check_samples
 from carryover.theory.potentials import HyperbolicEntropy
 
 _MOST_STEPS = 200
@@ -50,7 +49,7 @@ def interpolate(
     >>> interpolate(np.ones((1, 2)), np.ones(1), HyperbolicEntropy(np.array([1.0, 1.0]))).value
     array([0.5, 0.5])
     """
-    matrix, values = _checked(features, targets)
+    matrix, values = check_samples(features, targets)
     _check_rank(matrix, values)
     return _solve(matrix, values, potential, strength=0.0, dual_start=dual_start, tolerance=tolerance)
 
@@ -68,22 +67,9 @@ def ridge_fit(
 
     ``stats`` as :func:`interpolate`; ``residual`` is that of the optimality condition X beta + strength nu = y.
     """
-    check_between("strength", strength, 0.0, np.inf, open_low=True)
-    matrix, values = _checked(features, targets)
-    return _solve(
-        matrix, values, potential, strength=float(strength), dual_start=dual_start, tolerance=tolerance
-    )
-
-
-def _checked(features: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
-    matrix, values = check_finite("X", features), check_finite("y", targets)
-    if matrix.ndim != 2 or 0 in matrix.shape:
-        raise InputError(f"X must be a matrix (n, d) with n, d >= 1, got shape {matrix.shape}")
-    if values.shape != (len(matrix),):
-        raise InputError(
-            f"y must have shape ({len(matrix)},), one value for each row of X, got {values.shape}"
-        )
-    return matrix, values
+    strength = check_number("strength", strength, 0.0, np.inf, open_low=True)
+    matrix, values = check_samples(features, targets)
+    return _solve(matrix, values, potential, strength=strength, dual_start=dual_start, tolerance=tolerance)
 
 
 def _check_rank(matrix: np.ndarray, values: np.ndarray) -> None:
@@ -118,6 +104,10 @@ def _solve(
     tolerance: float,
 ) -> Result:
     n, d = matrix.shape
+    if any(np.shape(one) not in ((), (d,)) for one in (potential.sqrt_k, potential.start)):
+        raise InputError(f"the potential must have shape () or ({d},), as X has columns")
+    if dual_start is not None and np.shape(dual_start) != (n,):
+        raise InputError(f"dual_start must have shape ({n},), as X has rows, got {np.shape(dual_start)}")
     dual = _Dual(
         matrix, values, np.broadcast_to(potential.sqrt_k, (d,)) / 2.0, _origin(potential, d), strength
     )

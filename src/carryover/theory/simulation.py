@@ -13,7 +13,7 @@ from scipy.stats import t as student_t
 from carryover._core.errors import InputError
 from carryover._core.results import Estimate
 from carryover._core.seeding import derive_generator
-from carryover.theory.checks import check_between
+from carryover.theory.checks import check_number
 from carryover.theory.finetuning import FineTuning
 from carryover.theory.interpolation import interpolate, ridge_fit
 from carryover.theory.potentials import HyperbolicEntropy
@@ -43,11 +43,11 @@ class Simulation:
 def draw_task(model: FineTuning, alpha: float, dimension: int, generator: np.random.Generator) -> DrawnTask:
     """A task of ``dimension`` coordinates and round(alpha dimension) samples, x ~ N(0, I / d).
 
-    Groups have their shares up to rounding; the model's task must have single numbers.
+    Groups have their shares up to rounding.  Raises InputError for a task or a network of arrays.
     """
     mixture = model.task.mixture
-    if mixture.share.ndim > 1:
-        raise InputError("a simulation needs a task of single numbers, got arrays")
+    if mixture.share.ndim > 1 or np.ndim(model.task.label_noise_std) or model.network.sqrt_k(0.0).ndim:
+        raise InputError("a simulation needs a task and a network of single numbers, got arrays")
     counts = np.diff(np.concatenate([[0], np.round(np.cumsum(mixture.share) * dimension)])).astype(int)
     group = np.repeat(np.arange(len(counts)), counts)
     teacher = mixture.mean[group] + np.sqrt(mixture.variance[group]) * generator.normal(size=dimension)
@@ -97,7 +97,7 @@ def simulate(
     Seeds derive from ``seed`` and their number, whatever the order.  The prediction is for d to infinity; at finite
     d the two differ by a term that shrinks as d grows.
     """
-    check_between("alpha", alpha, 0.0, np.inf, open_low=True)
+    check_number("alpha", alpha, 0.0, np.inf, open_low=True)
     if dimension < 2 or seeds < 1:
         raise InputError(f"dimension must be >= 2 and seeds >= 1, got {dimension} and {seeds}")
     errors, reason = np.full(seeds, np.nan), None

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from carryover._core.errors import InputError
 from carryover.theory.averages import averages
-from carryover.theory.checks import check_between
+from carryover.theory.checks import check_number, check_samples
 from carryover.theory.finetuning import FineTuning
 from carryover.theory.potentials import HyperbolicEntropy
 from carryover.theory.replica import Problems
@@ -65,7 +65,7 @@ def starting_regularization(model: FineTuning, alpha: float) -> float:
 
 
 def _single(model: FineTuning, alpha: float) -> Problems:
-    value = float(check_between("alpha", alpha, 0.0, np.inf, open_low=True))
+    value = check_number("alpha", alpha, 0.0, np.inf, open_low=True)
     problems = model.problems(np.array(value))
     if len(problems.alpha) != 1:
         raise InputError("state evolution follows one task and one network, got arrays")
@@ -89,6 +89,8 @@ def message_passing(
     Returns the last estimate and its trajectory: s^2 as measured (||z||^2 / (n alpha)), g, and the error against
     ``teacher`` (NaN without one).
     """
+    features, labels = check_samples(features, labels)
+    check_number("regularization", regularization, 0.0, np.inf, open_low=True)
     n, d = features.shape
     alpha = n / d
     beta, residual, g = np.zeros(d), labels.copy(), float(regularization)
