@@ -84,27 +84,34 @@ def averages(cells: Cells, noise: Float[np.ndarray, " m"], strength: Float[np.nd
 
 def _averages(cells: Cells, noise: np.ndarray, strength: np.ndarray, symmetric: bool) -> np.ndarray:
     nodes = _quadrature(cells, noise, strength, symmetric)
-    g, s2 = strength[:, None], noise[:, None]
-    stiffness = nodes.width + g
-    response = nodes.width / stiffness
+    g, ratio = strength[:, None], nodes.ratio[:, 0]
+    inverse = nodes.width + g
+    np.reciprocal(inverse, out=inverse)
+    response = nodes.width * inverse
     moved = nodes.u - cells.origin[:, None]
-    gap = nodes.ratio * nodes.offset - (g / 2.0) * moved  # xhat - E[X | z]
-    weighted = nodes.weight * response
-    posterior = cells.variance * nodes.ratio[:, 0]  # variance of X given z
-    pull = nodes.weight * gap
-    bend = nodes.weight * nodes.sinh * (cells.sqrt_k[:, None] * g) / stiffness**2
-    spread = cells.variance + noise
+    gap = nodes.ratio * nodes.offset
+    gap -= (g / 2.0) * moved  # xhat - E[X | z]
+    weighted, pull = nodes.weight * response, nodes.weight * gap
+    bend = nodes.weight * nodes.sinh
+    bend *= inverse
+    bend *= inverse
+    size = cells.sqrt_k * strength  # bend lacks this factor
+    total = weighted.sum(axis=1)
     return np.stack(
         [
-            weighted.sum(axis=1),
-            np.einsum("mn,mn->m", pull, gap) + posterior,
-            (s2 / spread[:, None] * nodes.offset * bend / stiffness).sum(axis=1),
-            -strength * np.einsum("mn,mn->m", bend * moved + weighted, 1.0 / stiffness),
-            nodes.ratio[:, 0]
-            * (np.einsum("mn,mn->m", weighted, gap * nodes.offset) + cells.variance * weighted.sum(axis=1)),
-            -strength * np.einsum("mn,mn->m", pull, moved * response),
+            total,
+            _dot(pull, gap) + cells.variance * ratio,  # the last is the variance of X given z
+            ratio * size * _dot(bend, nodes.offset, inverse),
+            -strength * (size * _dot(bend, moved, inverse) + _dot(weighted, inverse)),
+            ratio * (_dot(weighted, gap, nodes.offset) + cells.variance * total),
+            -strength * _dot(pull, moved, response),
         ]
     )
+
+
+def _dot(*factors: np.ndarray) -> np.ndarray:
+    """Row sums of a product, without forming it: large temporary arrays cost more than the arithmetic."""
+    return np.einsum(",".join(["mn"] * len(factors)) + "->m", *factors)
 
 
 def _quadrature(cells: Cells, noise: np.ndarray, strength: np.ndarray, symmetric: bool) -> _Nodes:
@@ -113,7 +120,6 @@ def _quadrature(cells: Cells, noise: np.ndarray, strength: np.ndarray, symmetric
     shift = strength * cells.origin / 2.0
     k, g = cells.sqrt_k[:, None], strength[:, None]
     if symmetric:
-        centre = np.zeros((len(noise), 1))
         low, high = np.zeros(len(noise)), solve_coordinate(cells.sqrt_k, strength, _REACH * deviation)
         fine, sides = np.full(len(noise), _STEP), 1
     else:
@@ -132,14 +138,19 @@ def _quadrature(cells: Cells, noise: np.ndarray, strength: np.ndarray, symmetric
     intervals = max(sides * _LEAST_NODES, int(np.ceil(((high - low) / fine).max())))
     step = (high - low) / intervals
     moved = low[:, None] + step[:, None] * np.arange(intervals + 1)
-    u = centre + moved
-    sinh = np.sinh(u)
-    width = k * np.cosh(u)
+    u = moved if symmetric else centre + moved
+    sinh, width = np.sinh(u), np.cosh(u)
+    width *= k
     if symmetric:
-        offset = (k / 2.0) * sinh + (g / 2.0) * u
+        offset = (k / 2.0) * sinh
+        offset += (g / 2.0) * u
     else:
         offset = k * np.sinh(moved / 2.0) * np.cosh(centre + moved / 2.0) + (g / 2.0) * moved
-    weight = np.exp(-0.5 * np.square(offset / deviation[:, None])) * (width + g)
+    weight = offset / deviation[:, None]
+    weight *= weight
+    weight *= -0.5
+    np.exp(weight, out=weight)
+    weight *= width + g
     weight *= (step / (2.0 * deviation * np.sqrt(2.0 * np.pi)))[:, None]
     if symmetric:
         weight *= 2.0

@@ -10,7 +10,9 @@ from carryover.theory.networks import Network
 from carryover.theory.priors import MixedTask, Task
 from carryover.theory.replica import FixedPoint, Problems, solve_fixed_point
 
-_CHUNK = 1024  # cells solved at once: their nodes stay in the cache
+_CHUNK = (
+    128  # cells solved at once: arrays over their nodes stay in the cache, and malloc need not map them anew
+)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def best_initialization(
 
     For several tasks the compromise: the least largest ratio of a task's error to that task's own best.  A grid over
     the decades of ``LOG_RANGES`` is solved at once, and its best points are refined continuously (Nelder-Mead).
-    A flat direction (an error that a scale does not change) shows as sensitivities of 0.
+    A sensitivity of 0 means a flat direction, unless the scale stands in ``at_limit``: steps end at the limits.
 
     >>> design = best_initialization(Task(0.1, 0.05, overlap=1.0), 0.3)
     >>> bool(design.errors[0] < 1e-4)
@@ -103,7 +103,8 @@ class _Search:
     def network(self, point: np.ndarray) -> Network:
         scale, first, readout = 10.0 ** np.clip(np.asarray(point), self.low, self.high).T
         kept = np.where(np.asarray(point)[..., 2] <= self.low[2], 0.0, readout)
-        return Network(scale, np.minimum(first - 1.0, 1.0), kept, self.protocol)
+        scales = (scale, np.minimum(first - 1.0, 1.0), kept)
+        return Network(*(float(one) if np.ndim(one) == 0 else one for one in scales), self.protocol)
 
     def at_limit(self, point: np.ndarray) -> tuple[str, ...]:
         """Scales within a hundredth of a decade of a limit; a readout of 0 and relative_scale 1 are none."""
