@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from carryover._core.errors import InputError
-from carryover.theory.checks import check_between, check_finite
+from carryover.theory.checks import check_between, check_finite, check_number, check_samples
 
 
 def test_numbers_come_back_as_doubles_of_the_same_shape():
@@ -41,3 +41,17 @@ def test_ends_belong_where_they_are_said_to(options, inside, outside, message):
 def test_what_is_not_a_finite_number_is_refused(value, message):
     with pytest.raises(InputError, match=message):
         check_finite("x", value)
+
+
+def test_single_numbers_are_floats_and_arrays_are_refused():
+    assert type(check_number("x", np.array(2), 0.0, 3.0)) is float
+    with pytest.raises(InputError, match=r"x must be a single number, got an array of shape \(1,\)"):
+        check_number("x", [2.0], 0.0, 3.0)
+    with pytest.raises(InputError, match=r"x must lie in \(2, 3\], got 2"):
+        check_number("x", 2.0, 2.0, 3.0, open_low=True)
+
+
+def test_samples_come_back_as_doubles():
+    matrix, values = check_samples([[1, 2]], [3])
+    assert matrix.dtype == values.dtype == np.float64
+    assert (matrix.shape, values.shape) == ((1, 2), (1,))

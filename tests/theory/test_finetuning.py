@@ -151,6 +151,14 @@ def test_order_and_dependence_are_those_of_a_typical_coefficient():
             lambda: FineTuning(Task(), Network()).by_group([0.5, 1.5]),
             r"alpha must lie in \(0, 1\) without ridge_strength, got 1.5",
         ),
+        (
+            lambda: FineTuning(Task(), Network(), ridge_strength=[0.1, 1.0]),
+            r"ridge_strength must be a single number, got an array of shape \(2,\)",
+        ),
+        (
+            lambda: FineTuning(Task(), Network(), pretraining_alpha=np.array([0.1, 1.0])),
+            "pretraining_alpha must be a single number, got an array",
+        ),
         (lambda: FineTuning(Task(), Network(), -1.0), r"ridge_strength must lie in \[0, inf\), got -1"),
         (
             lambda: FineTuning(Task(), Network(), pretraining_alpha=0.0),

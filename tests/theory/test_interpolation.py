@@ -201,6 +201,22 @@ POTENTIAL = HyperbolicEntropy(1.0)
         (lambda: interpolate(X.T, np.ones(30), POTENTIAL), "y must lie in the range of X.*30 rows, rank 12"),
         (lambda: interpolate(X.T, X.T @ Y, POTENTIAL), "X must have full row rank 30, got rank 12"),
         (lambda: interpolate(0 * X, 0 * Y, POTENTIAL), "X must have full row rank 12, got rank 0"),
+        (
+            lambda: ridge_fit(X, Y, POTENTIAL, strength=[1.0, 2.0]),
+            r"strength must be a single number, got an array of shape \(2,\)",
+        ),
+        (
+            lambda: interpolate(X, Y, HyperbolicEntropy(WEIGHTS[:-1])),
+            r"the potential must have shape \(\) or \(30,\), as X has columns",
+        ),
+        (
+            lambda: interpolate(X, Y, HyperbolicEntropy(1.0, START[:5])),
+            r"the potential must have shape \(\) or \(30,\), as X has columns",
+        ),
+        (
+            lambda: interpolate(X, Y, POTENTIAL, dual_start=Y[:3]),
+            r"dual_start must have shape \(12,\), as X has rows, got \(3,\)",
+        ),
         (lambda: ridge_fit(X, Y, POTENTIAL, strength=0.0), r"strength must lie in \(0, inf\), got 0"),
         (lambda: ridge_fit(X, Y[:-1], POTENTIAL, strength=1.0), r"y must have shape \(12,\)"),
         (
