@@ -1,0 +1,25 @@
+"""What every pretraining objective is: an encoder, a loss of a batch, and the features the encoder gives."""
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from carryover.objectives.keyed import Key
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """An ``nn.Module`` that holds an encoder and whatever else pretraining needs (decoder, projection head).
+
+    Images (b, c, h, w) are floats, already normalised; all randomness comes from the ``key`` of the batch's examples.
+    """
+
+    encoder: nn.Module
+
+    def loss(self, images: Tensor, key: Key) -> Tensor:
+        """The mean loss of the batch, a scalar."""
+        ...
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Features (b, d) of whole images, as a probe or RadReg sees them."""
+        ...

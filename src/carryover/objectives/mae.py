@@ -1,0 +1,107 @@
+"""Masked autoencoder: predict hidden patches from the visible ones (He et al., CVPR 2022), on transformers' ViTMAE."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import ViTMAEConfig, ViTMAEForPreTraining
+
+from carryover._core.errors import InputError
+from carryover.models.seeding import seeded_torch
+from carryover.objectives.keyed import Key
+from carryover.objectives.masking import STRATEGIES, Strategy, n_visible, patch_grid, patch_order
+
+
+class MaskedAutoencoder(nn.Module):
+    """ViTMAE with masks that are functions of the example's id; ``encoder`` is its ViT, without the decoder.
+
+    The loss is the mean squared error over hidden patches, of pixels or of patches normalised to mean 0 and variance 1
+    (``norm_pix_loss`` of the config).  Features: the mean of the patch tokens of the whole image after the last norm.
+    ``mean_loss`` is what predicting every hidden patch's mean costs: a run that stays near it has learned nothing.
+    """
+
+    def __init__(self, model: ViTMAEForPreTraining, strategy: Strategy = "patch") -> None:
+        super().__init__()
+        config = model.config
+        if strategy not in STRATEGIES:
+            raise InputError(f"mask strategy must be one of {STRATEGIES}, got {strategy!r}")
+        self.grid = patch_grid(config.image_size, config.image_size, config.patch_size)
+        n_visible(self.grid[0] * self.grid[1], config.mask_ratio)
+        self.strategy = strategy
+        self.model = model
+
+    @property
+    def encoder(self) -> nn.Module:
+        return self.model.vit
+
+    def loss(self, images: Tensor, key: Key) -> Tensor:
+        return self.model(images, noise=patch_order(key, self.grid, self.strategy)).loss
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Mean patch token (b, hidden) of images none of whose patches is hidden."""
+        vit = self.model.vit
+        embeddings = vit.embeddings
+        position = embeddings.position_embeddings
+        patches = embeddings.patch_embeddings(images) + position[:, 1:]
+        first = (embeddings.cls_token + position[:, :1]).expand(len(images), -1, -1)
+        hidden = torch.cat([first, patches], dim=1)
+        for layer in vit.layers:
+            hidden = layer(hidden, None)
+        return vit.layernorm(hidden)[:, 1:].mean(dim=1)
+
+    @torch.no_grad()
+    def mean_loss(self, images: Tensor) -> float:
+        """The loss of predicting each patch's mean, over all patches: 1 - 1/p for normalised patches of p numbers."""
+        target = self.model.patchify(images)
+        if self.model.config.norm_pix_loss:
+            target = (target - target.mean(dim=-1, keepdim=True)) / (
+                target.var(dim=-1, keepdim=True) + 1e-6
+            ).sqrt()
+        return float((target - target.mean(dim=-1, keepdim=True)).square().mean())
+
+
+def vit_mae(
+    *,
+    image_size: int,
+    patch_size: int,
+    channels: int = 3,
+    width: int = 192,
+    depth: int = 12,
+    heads: int = 3,
+    decoder_width: int = 128,
+    decoder_depth: int = 4,
+    decoder_heads: int = 4,
+    mask_ratio: float = 0.75,
+    normalize_patches: bool = True,
+    strategy: Strategy = "patch",
+    seed: int = 0,
+    **others: Any,
+) -> MaskedAutoencoder:
+    """A masked autoencoder with random weights from ``seed``; the defaults are ViT-Tiny with a light decoder.
+
+    ``others`` go to transformers' ViTMAEConfig.  Raises InputError for sizes that do not divide and for mask
+    ratios that leave nothing visible or nothing to predict.
+    """
+    patch_grid(image_size, image_size, patch_size)
+    if width % heads or decoder_width % decoder_heads:
+        raise InputError(
+            f"heads must divide the width: got {width} / {heads} and, in the decoder, {decoder_width} / {decoder_heads}"
+        )
+    config = ViTMAEConfig(
+        image_size=image_size,
+        patch_size=patch_size,
+        num_channels=channels,
+        hidden_size=width,
+        num_hidden_layers=depth,
+        num_attention_heads=heads,
+        intermediate_size=4 * width,
+        decoder_hidden_size=decoder_width,
+        decoder_num_hidden_layers=decoder_depth,
+        decoder_num_attention_heads=decoder_heads,
+        decoder_intermediate_size=4 * decoder_width,
+        mask_ratio=mask_ratio,
+        norm_pix_loss=normalize_patches,
+        **others,
+    )
+    with seeded_torch(seed):
+        return MaskedAutoencoder(ViTMAEForPreTraining(config), strategy)
