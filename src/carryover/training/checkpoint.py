@@ -1,0 +1,112 @@
+"""Checkpoints of safetensors and JSON: written whole or not at all, the last two kept, hashes checked on load.
+
+A checkpoint is a folder ``step-00001200`` with weights.safetensors, optimizer.safetensors and state.json, which holds
+the step, the run's id, the threads and the sha256 of both files.  All randomness of a run is a function of seed, step
+and example, so no generator's state is stored.
+"""
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from carryover._core.errors import DiskFullError, InputError
+from carryover.data.hashing import path_hash
+
+SCHEMA = "carryover.checkpoint/1"
+KEPT = 2
+_FILES = {"weights": "weights.safetensors", "optimizer": "optimizer.safetensors"}
+_NO_SPACE = (28, 122)  # ENOSPC, EDQUOT
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run needs to go on after ``step`` finished steps."""
+
+    step: int
+    run_id: str
+    weights: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor]
+    extra: Mapping[str, Any]
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write ``folder/step-...`` whole, then drop all but the last two; returns its path.
+
+    Raises DiskFullError where no space is left; what stood there before stays as it was.
+    """
+    folder = Path(folder)
+    final = folder / f"step-{checkpoint.step:08d}"
+    partial = folder / f".partial-{uuid.uuid4().hex[:8]}"
+    try:
+        partial.mkdir(parents=True)
+        for name, file in _FILES.items():
+            tensors = {
+                key: value.detach().cpu().contiguous() for key, value in getattr(checkpoint, name).items()
+            }
+            save_file(tensors, partial / file)
+        state = {
+            "schema": SCHEMA,
+            "step": checkpoint.step,
+            "run_id": checkpoint.run_id,
+            "hashes": {file: path_hash(partial / file) for file in _FILES.values()},
+            "extra": dict(checkpoint.extra),
+        }
+        (partial / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
+        for path in partial.iterdir():
+            _to_disk(path)
+        if final.exists():
+            shutil.rmtree(final)
+        partial.rename(final)
+    except (OSError, SafetensorError) as error:
+        if getattr(error, "errno", None) in _NO_SPACE or "No space left" in str(error):
+            raise DiskFullError(28, f"no space is left to write {final}: free some and run again") from error
+        raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    for old in checkpoint_folders(folder)[:-KEPT]:
+        shutil.rmtree(old)
+    return final
+
+
+def checkpoint_folders(folder: Path) -> list[Path]:
+    """Whole checkpoints of a run, oldest first."""
+    return sorted(path for path in Path(folder).glob("step-*") if path.is_dir())
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read one checkpoint; InputError where it is incomplete, from elsewhere, or its bytes are not those written."""
+    path = Path(path)
+    try:
+        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not a checkpoint: its state.json cannot be read ({error})") from error
+    if not isinstance(state, dict) or state.get("schema") != SCHEMA:
+        found = state.get("schema") if isinstance(state, dict) else type(state).__name__
+        raise InputError(
+            f"{path} is not a checkpoint of this version: schema {found!r} instead of {SCHEMA!r}"
+        )
+    parts = {}
+    for name, file in _FILES.items():
+        if not (path / file).is_file():
+            raise InputError(f"{path} is not a whole checkpoint: {file} is missing")
+        if path_hash(path / file) != state["hashes"][file]:
+            raise InputError(
+                f"{path / file} is corrupt: its sha256 is not the one written with it. "
+                f"Remove {path} to go on from the checkpoint before it"
+            )
+        parts[name] = load_file(path / file)
+    return Checkpoint(state["step"], state["run_id"], parts["weights"], parts["optimizer"], state["extra"])
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())

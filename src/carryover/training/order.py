@@ -1,0 +1,42 @@
+"""Which examples make up which batch: a pure function of the seed, the epoch and the step."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from carryover._core.errors import InputError
+from carryover._core.seeding import derive_generator
+
+
+@dataclass(frozen=True)
+class BatchOrder:
+    """Batches of ``batch_size`` of ``n_examples`` examples; each epoch a new permutation, its rest left out.
+
+    >>> order = BatchOrder(n_examples=5, batch_size=2, seed=0)
+    >>> order.steps_per_epoch, len(set(order.batch(0)) | set(order.batch(1)))
+    (2, 4)
+    """
+
+    n_examples: int
+    batch_size: int
+    seed: int
+    name: str = "order"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.batch_size <= self.n_examples:
+            raise InputError(
+                f"batch_size must lie in [1, {self.n_examples}], the number of examples, got {self.batch_size}"
+            )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.n_examples // self.batch_size
+
+    def batch(self, step: int) -> np.ndarray:
+        """Positions (batch_size,) int64 of the examples of step 0, 1, ..."""
+        epoch, place = divmod(int(step), self.steps_per_epoch)
+        order = self._permutation(epoch)
+        return order[place * self.batch_size : (place + 1) * self.batch_size]
+
+    def _permutation(self, epoch: int) -> np.ndarray:
+        return derive_generator(self.seed, self.name, epoch).permutation(self.n_examples)
