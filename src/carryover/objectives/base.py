@@ -11,7 +11,8 @@ from carryover.objectives.keyed import Key
 class Objective(Protocol):
     """An ``nn.Module`` that holds an encoder and whatever else pretraining needs (decoder, projection head).
 
-    Images (b, c, h, w) are floats, already normalised; all randomness comes from the ``key`` of the batch's examples.
+    Images (b, c, h, w) are floats in [0, 1], which the objective normalises itself; all randomness comes from the
+    ``key`` of the batch's examples.
     """
 
     encoder: nn.Module

@@ -17,7 +17,14 @@ class ContextEncoder(nn.Module):
     """
 
     def __init__(
-        self, encoder: nn.Module, decoder: nn.Module, *, image_size: int, region: int, centered: bool = False
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        *,
+        image_size: int,
+        region: int,
+        centered: bool = False,
+        normalize: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if not 1 <= region < image_size:
@@ -25,6 +32,7 @@ class ContextEncoder(nn.Module):
             raise InputError(f"a region of {region} pixels in images of {image_size} leaves {what}: it must lie in "
                              f"[1, {image_size - 1}]")  # fmt: skip
         self.encoder, self.decoder = encoder, decoder
+        self.normalize = normalize or nn.Identity()
         self.image_size, self.region, self.centered = image_size, region, centered
 
     def hidden(self, key: Key) -> Tensor:
@@ -39,9 +47,9 @@ class ContextEncoder(nn.Module):
         return (inside[:, 0, :, None] & inside[:, 1, None, :])[:, None].to(torch.float32)
 
     def loss(self, images: Tensor, key: Key) -> Tensor:
-        mask = self.hidden(key)
+        images, mask = self.normalize(images), self.hidden(key)
         error = (self.decoder(self.encoder(images * (1.0 - mask))) - images).square()
         return (error * mask).sum() / (mask.sum() * images.shape[1])
 
     def encode(self, images: Tensor) -> Tensor:
-        return self.encoder(images)
+        return self.encoder(self.normalize(images))

@@ -20,7 +20,9 @@ class MaskedAutoencoder(nn.Module):
     ``mean_loss`` is what predicting every hidden patch's mean costs: a run that stays near it has learned nothing.
     """
 
-    def __init__(self, model: ViTMAEForPreTraining, strategy: Strategy = "patch") -> None:
+    def __init__(
+        self, model: ViTMAEForPreTraining, strategy: Strategy = "patch", normalize: nn.Module | None = None
+    ) -> None:
         super().__init__()
         config = model.config
         if strategy not in STRATEGIES:
@@ -29,20 +31,21 @@ class MaskedAutoencoder(nn.Module):
         n_visible(self.grid[0] * self.grid[1], config.mask_ratio)
         self.strategy = strategy
         self.model = model
+        self.normalize = normalize or nn.Identity()
 
     @property
     def encoder(self) -> nn.Module:
         return self.model.vit
 
     def loss(self, images: Tensor, key: Key) -> Tensor:
-        return self.model(images, noise=patch_order(key, self.grid, self.strategy)).loss
+        return self.model(self.normalize(images), noise=patch_order(key, self.grid, self.strategy)).loss
 
     def encode(self, images: Tensor) -> Tensor:
         """Mean patch token (b, hidden) of images none of whose patches is hidden."""
         vit = self.model.vit
         embeddings = vit.embeddings
         position = embeddings.position_embeddings
-        patches = embeddings.patch_embeddings(images) + position[:, 1:]
+        patches = embeddings.patch_embeddings(self.normalize(images)) + position[:, 1:]
         first = (embeddings.cls_token + position[:, :1]).expand(len(images), -1, -1)
         hidden = torch.cat([first, patches], dim=1)
         for layer in vit.layers:
@@ -52,7 +55,7 @@ class MaskedAutoencoder(nn.Module):
     @torch.no_grad()
     def mean_loss(self, images: Tensor) -> float:
         """The loss of predicting each patch's mean, over all patches: 1 - 1/p for normalised patches of p numbers."""
-        target = self.model.patchify(images)
+        target = self.model.patchify(self.normalize(images))
         if self.model.config.norm_pix_loss:
             target = (target - target.mean(dim=-1, keepdim=True)) / (
                 target.var(dim=-1, keepdim=True) + 1e-6
@@ -74,6 +77,7 @@ def vit_mae(
     mask_ratio: float = 0.75,
     normalize_patches: bool = True,
     strategy: Strategy = "patch",
+    normalize: nn.Module | None = None,
     seed: int = 0,
     **others: Any,
 ) -> MaskedAutoencoder:
@@ -104,4 +108,4 @@ def vit_mae(
         **others,
     )
     with seeded_torch(seed):
-        return MaskedAutoencoder(ViTMAEForPreTraining(config), strategy)
+        return MaskedAutoencoder(ViTMAEForPreTraining(config), strategy, normalize)

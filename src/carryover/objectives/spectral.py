@@ -11,6 +11,7 @@ def spectral_contrastive(first: Tensor, second: Tensor) -> Tensor:
     ``first``, ``second``: features (b, d) of two views, b >= 2; not normalised.  Its expectation is, up to a constant,
     the squared Frobenius distance of F F^T from the normalised adjacency of the augmentation graph.
 
+    >>> import torch
     >>> float(spectral_contrastive(torch.eye(2), torch.eye(2)))
     -2.0
     """
