@@ -49,8 +49,8 @@ def by_grids(cell: Cells, noise: float, strength: float) -> tuple[float, float]:
 def test_averages_by_brute_force(row):
     found = averages(CELLS, NOISE, STRENGTH)
     response, error = by_grids(CELLS.take(np.array([row])), NOISE[row], STRENGTH[row])
-    assert found.response[row] == pytest.approx(response, rel=1e-7)
-    assert found.error[row] == pytest.approx(error, rel=1e-7)
+    assert found.response[row] == pytest.approx(response, rel=1e-7, abs=0)
+    assert found.error[row] == pytest.approx(error, rel=1e-7, abs=0)
 
 
 def test_narrow_potentials_are_soft_thresholds_at_their_logarithm():
@@ -61,7 +61,7 @@ def test_narrow_potentials_are_soft_thresholds_at_their_logarithm():
     z = np.linspace(-9, 9, 200_001)
     law = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
     estimate = HyperbolicEntropy(1e-300).prox(z, strength)
-    assert found.error[0] == pytest.approx(law @ estimate**2, rel=1e-6)
+    assert found.error[0] == pytest.approx(law @ estimate**2, rel=1e-6, abs=0)
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -86,10 +86,10 @@ def test_wide_potentials_shrink_linearly():
     kept = sqrt_k / (sqrt_k + strength)
     wide = Cells(*(np.array([x]) for x in (sqrt_k, mean, variance, 0.0)))
     found = averages(wide, np.array([noise]), np.array([strength]))
-    assert found.response[0] == pytest.approx(kept, rel=1e-12)
+    assert found.response[0] == pytest.approx(kept, rel=1e-12, abs=0)
     bias = (1 - kept) ** 2 * (mean**2 + variance)
-    assert found.error[0] == pytest.approx(bias + kept**2 * noise, rel=1e-12)
-    assert found.error_noise[0] == pytest.approx(kept**2 * noise, rel=1e-12)
+    assert found.error[0] == pytest.approx(bias + kept**2 * noise, rel=1e-12, abs=0)
+    assert found.error_noise[0] == pytest.approx(kept**2 * noise, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("factor", [1e-6, 3.0, 1e5])
@@ -129,7 +129,7 @@ def test_cells_do_not_see_each_other():
     for row in range(len(NOISE)):
         alone = averages(CELLS.take(np.array([row])), NOISE[[row]], STRENGTH[[row]])
         for name in FIELDS:
-            assert getattr(alone, name)[0] == pytest.approx(getattr(together, name)[row], rel=1e-12)
+            assert getattr(alone, name)[0] == pytest.approx(getattr(together, name)[row], rel=1e-12, abs=0)
 
 
 def test_distance_to_a_fixed_coefficient_is_the_error():

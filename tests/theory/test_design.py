@@ -67,6 +67,8 @@ def test_regret_is_the_largest_share_above_each_tasks_own_best(singles, compromi
     ratio = compromise.errors / compromise.best_errors
     assert compromise.regret == pytest.approx(ratio.max() - 1, abs=1e-12)
     assert compromise.regret > 0.01  # these two tasks disagree
+    # Tasks that pull in opposite directions regret the same at the least largest regret.
+    assert ratio[0] == pytest.approx(ratio[1], rel=1e-3)
 
 
 def test_no_network_has_a_smaller_regret(singles, compromise):
@@ -90,17 +92,22 @@ def test_one_task_twice_is_that_task(singles):
     assert twice.regret == pytest.approx(0.0, abs=1e-9)
 
 
-def test_sensitivities_are_the_growth_of_the_error(singles):
-    """log10 of the factor by which it grows as a scale is halved and doubled; never below 0 at a minimum."""
-    fresh = singles[1]
-    network = fresh.network
+def test_sensitivities_are_the_growth_of_the_worst_tasks_error(compromise):
+    """log10 of the factor by which it grows as a scale is halved and doubled."""
+    scale, relative = (float(x) for x in (compromise.network.scale, compromise.network.relative_scale))
     for index, factor in enumerate((0.5, 2.0)):
-        moved = Network(float(network.scale) * factor, network.relative_scale, network.readout)
-        expected = np.log10(error(FRESH, moved) / fresh.errors[0])
-        inside = -6 < np.log10(float(moved.scale)) < 2
-        if inside:
-            assert fresh.sensitivity["scale"][index] == pytest.approx(float(expected), abs=1e-9)
-    for found in singles:
+        for name, moved in (
+            ("scale", Network(scale * factor, relative, compromise.network.readout)),
+            ("relative_scale", Network(scale, (1 + relative) * factor - 1, compromise.network.readout)),
+        ):
+            both = np.array([float(error(task, moved)) for task in (SHARED, FRESH)])
+            growth = np.log10(both / compromise.errors)
+            assert growth.max() > growth.min() + 1e-3
+            assert compromise.sensitivity[name][index] == pytest.approx(growth.max(), abs=1e-9)
+
+
+def test_no_small_step_lowers_the_error_at_a_minimum(singles, compromise):
+    for found in (*singles, compromise):
         assert set(found.sensitivity) == {"scale", "relative_scale", "readout"}
         for pair in found.sensitivity.values():
             assert min(pair) >= -1e-5

@@ -43,14 +43,14 @@ def test_what_is_learned_has_the_error_of_pretraining_itself(scale, alpha):
     assert scratch.network.sqrt_k(0.0) == pytest.approx(2 * scale)
     expected = float(scratch.predict(alpha).generalization_error)
     found = (mixture.share * (mixture.pretraining - target) ** 2).sum()
-    assert found == pytest.approx(expected, rel=1e-9)
+    assert found == pytest.approx(expected, rel=1e-9, abs=0)
 
 
 def test_splitting_leaves_shares_and_the_finetuning_law_as_they_were():
     whole, split = TASK.mixture, finetuning_law(TASK, Network(0.1), 0.3)[0]
     for i, name in enumerate(whole.name):
         rows = np.array(split.name) == name
-        assert split.share[rows].sum() == pytest.approx(whole.share[i], rel=1e-12)
+        assert split.share[rows].sum() == pytest.approx(whole.share[i], rel=1e-12, abs=0)
         assert (split.mean[rows] == whole.mean[i]).all()
         assert (split.variance[rows] == whole.variance[i]).all()
 

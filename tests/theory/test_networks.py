@@ -46,12 +46,12 @@ def test_k_alone_joins_start_and_end(start, angle):
 def test_pretraining_reaches_its_goal_from_the_stated_scales(network, goal):
     start = network.initial_weights()
     c, lam = network.scale, network.relative_scale * network.scale
-    assert start.w_plus**2 + start.v_plus**2 == pytest.approx(c, rel=1e-12)
+    assert start.w_plus**2 + start.v_plus**2 == pytest.approx(c, rel=1e-12, abs=0)
     assert start.w_plus**2 - start.v_plus**2 == pytest.approx(lam, rel=1e-12, abs=1e-15 * c)
     assert start.coefficients == 0.0
     end = network.pretrained_weights(goal)
     assert end.coefficients == pytest.approx(goal, rel=1e-9, abs=1e-12)
-    assert end.sqrt_k == pytest.approx(2 * c, rel=1e-9 * max(1.0, (goal / c) ** 2))
+    assert end.sqrt_k == pytest.approx(2 * c, rel=1e-9 * max(1.0, (goal / c) ** 2), abs=0)
 
 
 @given(networks, coefficients)
@@ -60,7 +60,7 @@ def test_formulas_of_k_and_start_are_those_of_the_weights(network, goal):
     assert start.v_plus == start.v_minus == network.readout / np.sqrt(2)
     # Only the weights themselves lose digits: they cancel where one of w+ and w- is much smaller.
     slack = 1e-12 * (1 + abs(goal) / network.scale) ** 2
-    assert network.sqrt_k(goal) == pytest.approx(start.sqrt_k, rel=1e-10 + slack)
+    assert network.sqrt_k(goal) == pytest.approx(start.sqrt_k, rel=1e-10 + slack, abs=0)
     size = abs(goal) + network.readout * np.sqrt(network.scale)
     assert network.start(goal) == pytest.approx(start.coefficients, rel=1e-9, abs=1e-12 * size)
     if network.protocol == "symmetrized":
@@ -82,7 +82,7 @@ def test_k_keeps_its_digits(protocol, scale, relative, readout):
             cosh, sinh = first * mp.cosh(angle), second * mp.sinh(angle)
             plus, minus = (2 * cosh, 2 * cosh) if protocol == "symmetrized" else (cosh + sinh, cosh - sinh)
             exact = mp.hypot(plus**2 - minus**2, 2 * (plus * minus + gamma**2 / 2))
-            assert network.sqrt_k(goal) == pytest.approx(float(exact), rel=1e-12)
+            assert network.sqrt_k(goal) == pytest.approx(float(exact), rel=1e-12, abs=0)
             begin = gamma / mp.sqrt(2) * (plus - minus)
             assert network.start(goal) == pytest.approx(float(begin), rel=1e-12, abs=1e-300)
 
@@ -100,7 +100,7 @@ def test_rescaling_weights_rescales_k(network, goal, factor):
     other = Network(
         network.scale * factor, network.relative_scale, network.readout * np.sqrt(factor), network.protocol
     )
-    assert other.sqrt_k(goal * factor) == pytest.approx(factor * network.sqrt_k(goal), rel=1e-12)
+    assert other.sqrt_k(goal * factor) == pytest.approx(factor * network.sqrt_k(goal), rel=1e-12, abs=0)
     assert other.start(goal * factor) == pytest.approx(factor * network.start(goal), rel=1e-11, abs=1e-300)
 
 
@@ -113,10 +113,10 @@ def test_the_protocols_differ_by_a_factor_two_only_where_stated():
         )
         return float(kept / symmetrized)
 
-    assert ratio(1.0, 0.0, 0.0) == pytest.approx(1 / 2, rel=1e-7)
-    assert ratio(0.0, 0.0, 0.0) == pytest.approx(1 / 4, rel=1e-12)
-    assert ratio(1.0, -0.5, 0.0) == pytest.approx(1.0, rel=1e-7)
-    assert ratio(1.0, 0.0, 1.0) == pytest.approx(np.sqrt(2) / 3, rel=1e-7)
+    assert ratio(1.0, 0.0, 0.0) == pytest.approx(1 / 2, rel=1e-7, abs=0)
+    assert ratio(0.0, 0.0, 0.0) == pytest.approx(1 / 4, rel=1e-12, abs=0)
+    assert ratio(1.0, -0.5, 0.0) == pytest.approx(1.0, rel=1e-7, abs=0)
+    assert ratio(1.0, 0.0, 1.0) == pytest.approx(np.sqrt(2) / 3, rel=1e-7, abs=0)
 
 
 @pytest.mark.parametrize(

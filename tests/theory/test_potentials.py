@@ -56,16 +56,18 @@ def test_value_gradient_and_conjugate_to_ten_digits_for_any_k(start):
                 angle = mp.asinh(2 * mp.mpf(b) / width)
                 # What doubles can hold of b - start, where the two are close.
                 slack = 1e-10 + 4e-16 * (abs(start) + abs(b)) / abs(b - start) if start else 1e-10
-                assert gradient[i] == pytest.approx(float((angle - origin) / 2), rel=20 * slack)
+                assert gradient[i] == pytest.approx(float((angle - origin) / 2), rel=20 * slack, abs=0)
                 exact = float(_exact_value(b, sqrt_k, start))
-                assert value[i] == pytest.approx(exact, rel=40 * slack)
-                assert curvature[i] == pytest.approx(float(1 / mp.hypot(width, 2 * mp.mpf(b))), rel=1e-14)
+                assert value[i] == pytest.approx(exact, rel=40 * slack, abs=0)
+                assert curvature[i] == pytest.approx(
+                    float(1 / mp.hypot(width, 2 * mp.mpf(b))), rel=1e-14, abs=0
+                )
                 if start == 0.0:
                     slope = gradient[i]
                     conjugate = width / 4 * (mp.cosh(2 * mp.mpf(slope)) - 1)
-                    assert potential.conjugate(slope) == pytest.approx(float(conjugate), rel=1e-13)
+                    assert potential.conjugate(slope) == pytest.approx(float(conjugate), rel=1e-13, abs=0)
                     back = width / 2 * mp.sinh(2 * mp.mpf(slope))
-                    assert potential.conjugate_gradient(slope) == pytest.approx(float(back), rel=1e-13)
+                    assert potential.conjugate_gradient(slope) == pytest.approx(float(back), rel=1e-13, abs=0)
 
 
 @given(smooth, points)
@@ -81,7 +83,7 @@ def test_gradient_is_the_slope_of_the_value(potential, b):
 def test_curvature_is_the_slope_of_the_gradient(potential, b):
     step = 1e-4 * float(np.hypot(potential.sqrt_k, b))
     slope = (potential.gradient(b + step) - potential.gradient(b - step)) / (2 * step)
-    assert potential.curvature(b) == pytest.approx(slope, rel=1e-6)
+    assert potential.curvature(b) == pytest.approx(slope, rel=1e-6, abs=0)
 
 
 @given(st.sampled_from(POTENTIALS), points)
