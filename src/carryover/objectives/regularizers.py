@@ -1,0 +1,118 @@
+"""Regularisers of pretraining, added to any objective: what is penalised, how strongly, on which images.
+
+RadReg, the size of the features and their uniformity look at the features of unlabelled downstream images; L2 looks at
+the encoder's weights.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from carryover._core.errors import InputError
+from carryover.objectives.base import Objective
+from carryover.objectives.keyed import Key
+from carryover.objectives.penalties import feature_frobenius, uniformity, weight_decay
+from carryover.objectives.radreg import HEADS, Head, radreg_penalty
+
+Kind = Literal["none", "l2", "radreg", "frobenius", "uniformity"]
+SIGNS = ("fresh", "fixed")
+
+
+@dataclass(frozen=True)
+class Regularizer:
+    """``strength`` times a penalty.
+
+    - ``kind``: "none"; "l2" half the sum of squares of the encoder's weights; "radreg"; "frobenius" ||H||_F / n;
+      "uniformity" the mean squared cosine between features
+    - for "radreg": ``head`` and ``radius`` of the head class, ``n_outputs`` (1 unless the head is "frobenius"),
+      ``n_draws`` of signs, ``signs`` "fresh" at every step or "fixed" for each example, ``normalize`` the features
+    Raises InputError for a strength < 0 and for what does not go together.
+    """
+
+    kind: Kind = "none"
+    strength: float = 0.0
+    head: Head = "frobenius"
+    radius: float = 1.0
+    n_outputs: int = 1
+    n_draws: int = 8
+    signs: Literal["fresh", "fixed"] = "fresh"
+    normalize: bool = False
+
+    def __post_init__(self) -> None:
+        for name, permitted in (("kind", tuple(PENALTIES)), ("head", HEADS), ("signs", SIGNS)):
+            if getattr(self, name) not in permitted:
+                raise InputError(
+                    f"regularizer {name} must be one of {permitted}, got {getattr(self, name)!r}"
+                )
+        if not self.strength >= 0.0:
+            raise InputError(f"regularizer strength must be >= 0, got {self.strength:g}")
+        if not self.radius > 0.0 or self.n_draws < 1 or self.n_outputs < 1:
+            raise InputError(
+                f"regularizer radius must be > 0, n_draws and n_outputs >= 1, got {self.radius:g}, {self.n_draws} and "
+                f"{self.n_outputs}"
+            )
+        if self.head != "frobenius" and self.n_outputs != 1:
+            raise InputError(
+                f"head {self.head!r} has one output, got n_outputs = {self.n_outputs}; use head 'frobenius'"
+            )
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether the penalty looks at downstream images."""
+        return self.kind in ("radreg", "frobenius", "uniformity")
+
+    def penalty(self, objective: Objective, images: Tensor | None, key: Key | None) -> Tensor:
+        """The penalty itself, not yet times its strength; ``images`` (n, c, h, w) and their ``key`` where needed."""
+        if self.needs_images and images is None:
+            raise InputError(
+                f"regularizer {self.kind!r} needs unlabelled downstream images: give a downstream pool"
+            )
+        return PENALTIES[self.kind](self, objective, images, key)
+
+
+def draw_signs(regularizer: Regularizer, key: Key) -> Tensor:
+    """Signs as :func:`~carryover.objectives.radreg.radreg_penalty` takes them: functions of the example, and of the
+    step where they are fresh.
+    """
+    key = key if regularizer.signs == "fresh" else key.at(0)
+    flat = key.signs("radreg", regularizer.n_draws * regularizer.n_outputs)
+    by_draw = flat.reshape(len(flat), regularizer.n_draws, regularizer.n_outputs).permute(1, 0, 2)
+    return by_draw if regularizer.head == "frobenius" else by_draw[:, :, 0]
+
+
+def _none(_: Regularizer, objective: Objective, __: Tensor | None, ___: Key | None) -> Tensor:
+    return next(objective.encoder.parameters()).new_zeros(())
+
+
+def _l2(_: Regularizer, objective: Objective, __: Tensor | None, ___: Key | None) -> Tensor:
+    return weight_decay(objective.encoder)
+
+
+def _radreg(regularizer: Regularizer, objective: Objective, images: Tensor | None, key: Key | None) -> Tensor:
+    return radreg_penalty(
+        objective.encode(images),
+        draw_signs(regularizer, key),
+        head=regularizer.head,
+        radius=regularizer.radius,
+        normalize=regularizer.normalize,
+    )
+
+
+def _frobenius(_: Regularizer, objective: Objective, images: Tensor | None, __: Key | None) -> Tensor:
+    return feature_frobenius(objective.encode(images))
+
+
+def _uniformity(_: Regularizer, objective: Objective, images: Tensor | None, __: Key | None) -> Tensor:
+    return uniformity(objective.encode(images))
+
+
+Penalty = Callable[[Regularizer, Objective, Tensor | None, Key | None], Tensor]
+PENALTIES: dict[str, Penalty] = {
+    "none": _none,
+    "l2": _l2,
+    "radreg": _radreg,
+    "frobenius": _frobenius,
+    "uniformity": _uniformity,
+}

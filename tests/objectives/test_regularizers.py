@@ -1,0 +1,128 @@
+"""Regularisers on an objective: what they look at, signs by example, and heads that climb to the closed form."""
+
+import pytest
+import torch
+from torch import nn
+
+from carryover._core.errors import InputError
+from carryover.objectives.denoising import DenoisingAutoencoder
+from carryover.objectives.dual_heads import DualHeads
+from carryover.objectives.keyed import Key
+from carryover.objectives.penalties import feature_frobenius, uniformity, weight_decay
+from carryover.objectives.radreg import radreg_penalty
+from carryover.objectives.regularizers import Regularizer, draw_signs
+
+POOL = torch.rand(30, 1, 3, 3, generator=torch.Generator().manual_seed(0))
+KEY = Key(0, 4, torch.arange(30))
+
+
+def objective() -> DenoisingAutoencoder:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = nn.Sequential(nn.Flatten(), nn.Linear(9, 5), nn.Tanh())
+        return DenoisingAutoencoder(encoder, nn.Linear(5, 9))
+
+
+@torch.no_grad()
+def test_each_kind_is_its_penalty_on_the_downstream_features():
+    own = objective()
+    features = own.encode(POOL)
+    radreg = Regularizer("radreg", 0.1, head="l2", n_draws=3)
+    expected = {
+        "none": torch.zeros(()),
+        "l2": weight_decay(own.encoder),
+        "frobenius": feature_frobenius(features),
+        "uniformity": uniformity(features),
+        "radreg": radreg_penalty(features, draw_signs(radreg, KEY), head="l2"),
+    }
+    for kind, value in expected.items():
+        given = radreg if kind == "radreg" else Regularizer(kind, 0.1)
+        torch.testing.assert_close(given.penalty(own, POOL, KEY), value)
+
+
+@pytest.mark.parametrize("kind", ["l2", "radreg", "frobenius", "uniformity"])
+def test_the_decoder_gets_no_gradient_from_a_penalty(kind):
+    own = objective()
+    Regularizer(kind, 0.1).penalty(own, POOL, KEY).backward()
+    assert all(weight.grad is None for weight in own.decoder.parameters())
+    assert float(own.encoder[1].weight.grad.abs().sum()) > 0.0
+
+
+def test_signs_follow_the_example_and_are_fresh_or_fixed():
+    fresh, fixed = (
+        Regularizer("radreg", 1.0, n_outputs=4, n_draws=3, signs=one) for one in ("fresh", "fixed")
+    )
+    signs = draw_signs(fresh, KEY)
+    assert signs.shape == (3, 30, 4) and set(signs.unique().tolist()) == {-1.0, 1.0}
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(2))
+    assert torch.equal(draw_signs(fresh, Key(0, 4, order)), signs[:, order])
+    assert not torch.equal(draw_signs(fresh, KEY.at(5)), signs)
+    assert torch.equal(draw_signs(fixed, KEY), draw_signs(fixed, KEY.at(5)))
+    assert draw_signs(Regularizer("radreg", 1.0, head="l1", n_draws=3), KEY).shape == (3, 30)
+
+
+def test_radreg_falls_on_the_pool_when_it_is_descended():
+    own = objective()
+    regularizer = Regularizer("radreg", 1.0, n_draws=8, normalize=False)
+    optimizer = torch.optim.SGD(own.encoder.parameters(), lr=0.5)
+    values = []
+    for step in range(40):
+        value = regularizer.penalty(own, POOL, KEY.at(step))
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        values.append(value.item())
+    assert sum(values[-5:]) < 0.5 * sum(values[:5])
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_linear_heads_climb_to_the_closed_form(outputs):
+    features = torch.randn(25, 6, generator=torch.Generator().manual_seed(1))
+    regularizer = Regularizer("radreg", 1.0, n_outputs=outputs, n_draws=4, radius=1.5)
+    signs = draw_signs(regularizer, Key(0, 0, torch.arange(25)))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        heads = DualHeads(lambda: nn.Linear(6, outputs, bias=False), n_draws=4, radius=1.5)
+    limit = float(radreg_penalty(features, signs, radius=1.5))
+    before = heads.penalty(features, signs).item()
+    heads.climb(features, signs, steps=200)
+    after = heads.penalty(features, signs).item()
+    assert before < after <= limit * (1 + 1e-5)
+    assert after == pytest.approx(limit, rel=1e-3)
+    for head in heads.heads:
+        assert float(head.weight.detach().norm()) <= 1.5 * (1 + 1e-5)
+
+
+def test_the_heads_are_held_while_the_features_descend():
+    features = torch.randn(25, 6, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    heads = DualHeads(lambda: nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 1)), n_draws=2)
+    signs = draw_signs(Regularizer("radreg", 1.0, n_draws=2), Key(0, 0, torch.arange(25)))
+    heads.penalty(features, signs).backward()
+    assert float(features.grad.abs().sum()) > 0.0
+    assert all(weight.grad is None and weight.requires_grad for weight in heads.parameters())
+    kept = features.detach().clone()
+    heads.climb(features, signs, steps=3)
+    assert torch.equal(features.detach(), kept)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Regularizer("dropout", 1.0), "regularizer kind must be one of"),
+        (lambda: Regularizer("radreg", -0.1), "strength must be >= 0, got -0.1"),
+        (lambda: Regularizer("radreg", 0.1, radius=0.0), "radius must be > 0"),
+        (lambda: Regularizer("radreg", 0.1, head="l2", n_outputs=2), "has one output, got n_outputs = 2"),
+        (lambda: Regularizer("radreg", 0.1, signs="old"), "regularizer signs must be one of"),
+        (lambda: Regularizer("radreg", 0.1).penalty(objective(), None, None), "give a downstream pool"),
+        (lambda: DualHeads(lambda: nn.Linear(2, 1), n_draws=0), "n_draws must be >= 1"),
+        (
+            lambda: DualHeads(lambda: nn.Linear(2, 1), n_draws=2).correlations(
+                torch.ones(3, 2), torch.ones(1, 3, 1)
+            ),
+            r"signs must be \(2, 3, outputs\)",
+        ),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
