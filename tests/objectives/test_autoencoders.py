@@ -42,6 +42,7 @@ def objectives() -> list[Objective]:
 def test_a_batch_is_the_mean_of_its_examples_in_any_order(objective):
     assert isinstance(objective, Objective)
     whole = float(objective.loss(IMAGES, KEY))
+    torch.testing.assert_close(objective.losses(IMAGES, KEY).mean(), torch.tensor(whole))
     single = [float(objective.loss(IMAGES[i : i + 1], Key(0, 3, torch.tensor([i])))) for i in range(5)]
     assert whole == pytest.approx(sum(single) / 5, rel=1e-5)
     order = torch.tensor([3, 1, 4, 0, 2])

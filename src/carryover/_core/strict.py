@@ -50,6 +50,10 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         return _convert(value, next(argument for argument in arguments if argument is not type(None)), where)
     if hint is Any:
         return value
+    if origin is typing.Literal:
+        if value in arguments:
+            return value
+        raise InputError(f"{where} must be one of {', '.join(map(repr, arguments))}, got {value!r}")
     if dataclasses.is_dataclass(hint):
         if isinstance(value, hint):
             return value

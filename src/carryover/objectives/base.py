@@ -16,9 +16,15 @@ class Objective(Protocol):
     """
 
     encoder: nn.Module
+    couples_batch: bool
+    """Whether an example's loss depends on the others of its batch (contrastive objectives)."""
 
     def loss(self, images: Tensor, key: Key) -> Tensor:
         """The mean loss of the batch, a scalar."""
+        ...
+
+    def losses(self, images: Tensor, key: Key) -> Tensor:
+        """The loss of each example (b,), whose mean is ``loss``; InputError where the objective couples the batch."""
         ...
 
     def encode(self, images: Tensor) -> Tensor:

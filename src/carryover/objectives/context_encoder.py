@@ -16,6 +16,8 @@ class ContextEncoder(nn.Module):
     Raises InputError where the region leaves nothing visible or nothing to predict.
     """
 
+    couples_batch = False
+
     def __init__(
         self,
         encoder: nn.Module,
@@ -47,9 +49,12 @@ class ContextEncoder(nn.Module):
         return (inside[:, 0, :, None] & inside[:, 1, None, :])[:, None].to(torch.float32)
 
     def loss(self, images: Tensor, key: Key) -> Tensor:
+        return self.losses(images, key).mean()
+
+    def losses(self, images: Tensor, key: Key) -> Tensor:
         images, mask = self.normalize(images), self.hidden(key)
         error = (self.decoder(self.encoder(images * (1.0 - mask))) - images).square()
-        return (error * mask).sum() / (mask.sum() * images.shape[1])
+        return (error * mask).sum(dim=(1, 2, 3)) / (self.region**2 * images.shape[1])
 
     def encode(self, images: Tensor) -> Tensor:
         return self.encoder(self.normalize(images))

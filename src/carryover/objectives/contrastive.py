@@ -22,6 +22,8 @@ class TwoViews(nn.Module):
     of a batch: a smaller micro-batch is another loss.
     """
 
+    couples_batch = True
+
     def __init__(
         self,
         encoder: nn.Module,
@@ -47,6 +49,11 @@ class TwoViews(nn.Module):
         if self.name == "simclr":
             return nt_xent(first, second, temperature=self.temperature)
         return LOSSES[self.name](first, second)
+
+    def losses(self, images: Tensor, key: Key) -> Tensor:
+        raise InputError(
+            f"the {self.name} loss couples the examples of a batch: there is no loss of one example"
+        )
 
     def encode(self, images: Tensor) -> Tensor:
         return self.encoder(self.normalize(images))

@@ -13,6 +13,8 @@ class DenoisingAutoencoder(nn.Module):
     (b, c, h, w) to features (b, d), ``decoder`` features to images of the same shape.
     """
 
+    couples_batch = False
+
     def __init__(
         self,
         encoder: nn.Module,
@@ -28,9 +30,16 @@ class DenoisingAutoencoder(nn.Module):
         self.normalize = normalize or nn.Identity()
 
     def loss(self, images: Tensor, key: Key) -> Tensor:
+        return self.losses(images, key).mean()
+
+    def losses(self, images: Tensor, key: Key) -> Tensor:
         images = self.normalize(images)
         noise = key.normal("denoising", images[0].numel()).reshape(images.shape)
-        return (self.decoder(self.encoder(images + self.noise_std * noise)) - images).square().mean()
+        return (
+            (self.decoder(self.encoder(images + self.noise_std * noise)) - images)
+            .square()
+            .mean(dim=(1, 2, 3))
+        )
 
     def encode(self, images: Tensor) -> Tensor:
         return self.encoder(self.normalize(images))

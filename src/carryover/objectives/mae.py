@@ -20,6 +20,8 @@ class MaskedAutoencoder(nn.Module):
     ``mean_loss`` is what predicting every hidden patch's mean costs: a run that stays near it has learned nothing.
     """
 
+    couples_batch = False
+
     def __init__(
         self, model: ViTMAEForPreTraining, strategy: Strategy = "patch", normalize: nn.Module | None = None
     ) -> None:
@@ -40,6 +42,20 @@ class MaskedAutoencoder(nn.Module):
     def loss(self, images: Tensor, key: Key) -> Tensor:
         return self.model(self.normalize(images), noise=patch_order(key, self.grid, self.strategy)).loss
 
+    def losses(self, images: Tensor, key: Key) -> Tensor:
+        found = self.model(self.normalize(images), noise=patch_order(key, self.grid, self.strategy))
+        error = (found.logits - self._target(images)).square().mean(dim=-1)
+        return (error * found.mask).sum(dim=1) / found.mask.sum(dim=1)
+
+    def _target(self, images: Tensor) -> Tensor:
+        """Patches (b, n, p) that are predicted."""
+        target = self.model.patchify(self.normalize(images))
+        if self.model.config.norm_pix_loss:
+            target = (target - target.mean(dim=-1, keepdim=True)) / (
+                target.var(dim=-1, keepdim=True) + 1e-6
+            ).sqrt()
+        return target
+
     def encode(self, images: Tensor) -> Tensor:
         """Mean patch token (b, hidden) of images none of whose patches is hidden."""
         vit = self.model.vit
@@ -55,11 +71,7 @@ class MaskedAutoencoder(nn.Module):
     @torch.no_grad()
     def mean_loss(self, images: Tensor) -> float:
         """The loss of predicting each patch's mean, over all patches: 1 - 1/p for normalised patches of p numbers."""
-        target = self.model.patchify(self.normalize(images))
-        if self.model.config.norm_pix_loss:
-            target = (target - target.mean(dim=-1, keepdim=True)) / (
-                target.var(dim=-1, keepdim=True) + 1e-6
-            ).sqrt()
+        target = self._target(images)
         return float((target - target.mean(dim=-1, keepdim=True)).square().mean())
 
 

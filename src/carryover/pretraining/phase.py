@@ -1,0 +1,85 @@
+"""One pretraining phase: the regularised loss of a step, and the pretraining loss measured afterwards."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from carryover._core.results import Estimate
+from carryover._core.seeding import derive_seed
+from carryover.measures.probe import mean_loss_estimate
+from carryover.objectives.base import Objective
+from carryover.objectives.keyed import Key
+from carryover.objectives.regularizers import Regularizer
+from carryover.pretraining.data import ImageSet, RunData
+from carryover.pretraining.specs import PretrainSpec
+from carryover.training.order import BatchOrder
+
+_MEASURED_STEP = (
+    -1
+)  # masks of the measured loss: the same for every run of a seed, and never those of a training step
+
+
+class PretrainingLoss:
+    """The objective's loss on a batch plus the regulariser's on a batch of the downstream pool.
+
+    Downstream batches follow an order of their own; when a batch is divided into parts, each sees the whole downstream
+    batch, so that the penalty's value does not depend on the division.
+    """
+
+    def __init__(self, objective: Objective, data: RunData, spec: PretrainSpec) -> None:
+        self.objective, self.data = objective, data
+        self.regularizer: Regularizer = spec.regularizer
+        self.seed = derive_seed(spec.seed, "objective") % 2**63
+        self.penalty_seed = derive_seed(spec.seed, "regularizer") % 2**63
+        self.pool_order = None
+        if data.downstream is not None:
+            batch = spec.train.downstream_batch
+            self.pool_order = BatchOrder(len(data.downstream), batch, spec.seed, name="downstream order")
+
+    def __call__(self, positions: Tensor, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
+        images = self.data.train.floats(positions)
+        loss = self.objective.loss(images, Key(self.seed, step, positions))
+        if self.regularizer.kind == "none":
+            return loss, {"pretraining_loss": loss}
+        penalty = self._penalty(step)
+        total = loss + self.regularizer.strength * penalty
+        return total, {"pretraining_loss": loss, f"{self.regularizer.kind}_penalty": penalty}
+
+    def _penalty(self, step: int) -> Tensor:
+        images = key = None
+        if self.regularizer.needs_images:
+            pool = self.data.downstream
+            rows = torch.from_numpy(self.pool_order.batch(step)).to(pool.pixels.device)
+            images, key = pool.floats(rows), Key(self.penalty_seed, step, rows)
+        return self.regularizer.penalty(self.objective, images, key)
+
+
+@torch.no_grad()
+def measured_loss(objective: Objective, images: ImageSet, *, seed: int, batch_size: int = 256) -> Estimate:
+    """The mean pretraining loss of images in evaluation mode, one fixed mask (or pair of views) each, with an interval.
+
+    For objectives whose loss couples a batch the examples are batches of ``batch_size``; a short rest is left out.
+    """
+    training = objective.training
+    objective.eval()
+    key_seed = derive_seed(seed, "measured") % 2**63
+    values = []
+    coupled = getattr(objective, "couples_batch", False)
+    step = batch_size if coupled else 1
+    try:
+        for start in range(0, len(images) - (step - 1), batch_size):
+            rows = torch.arange(start, min(start + batch_size, len(images)), device=images.pixels.device)
+            key = Key(key_seed, _MEASURED_STEP, rows)
+            if coupled:
+                values.append(float(objective.loss(images.floats(rows), key)))
+            else:
+                values.extend(objective.losses(images.floats(rows), key).tolist())
+    finally:
+        objective.train(training)
+    if len(values) < 2:
+        return Estimate.missing(
+            "not_applicable",
+            f"{len(images)} images make fewer than two batches of {batch_size} to measure a loss on",
+        )
+    return mean_loss_estimate(torch.tensor(values, dtype=torch.float64).numpy())
