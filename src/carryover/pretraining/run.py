@@ -1,0 +1,187 @@
+"""A pretraining run in its folder: identity, training with resume, the encoder, and the pretraining loss measured."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from carryover._core.errors import InputError
+from carryover._core.results import Estimate
+from carryover.objectives.mae import MaskedAutoencoder
+from carryover.pretraining.building import build_objective
+from carryover.pretraining.data import RunData, load_run_data
+from carryover.pretraining.phase import PretrainingLoss, measured_loss
+from carryover.pretraining.saving import save_encoder
+from carryover.pretraining.specs import SPEC_VERSION, PretrainSpec
+from carryover.training.loop import LoopOptions, LoopResult, LoopSpec, train
+
+SCHEMA = "carryover.run/1"
+NOTHING_LEARNED = 0.95
+"""A masked autoencoder whose held-out loss exceeds this share of predicting each patch's mean has learned nothing."""
+_PATHS = ("path",)
+
+
+@dataclass(frozen=True)
+class PretrainOptions:
+    """What does not change the result; see :class:`~carryover.training.loop.LoopOptions`."""
+
+    device: str = "cpu"
+    checkpoint_every: int = 500
+    log_every: int = 20
+    progress: Callable[[Mapping[str, Any]], None] = field(default=lambda _: None)
+    stop: Callable[[], bool] = field(default=lambda: False)
+
+
+@dataclass(frozen=True)
+class PretrainResult:
+    """``done`` is False where the run was asked to stop; ``record`` is what result.json holds, None until then."""
+
+    folder: Path
+    done: bool
+    step: int
+    record: Mapping[str, Any] | None
+
+
+def pretrain(
+    spec: PretrainSpec, folder: str | Path, options: PretrainOptions | None = None
+) -> PretrainResult:
+    """Pretrain by ``spec`` in ``folder``, going on from where an earlier call with the same spec and data stopped.
+
+    The folder gets run.json, metrics.jsonl, checkpoints/, and in the end model/ and result.json.
+    Raises InputError for what cannot be used or belongs to another run, NotComputedError for a loss that is not finite.
+    """
+    options, folder = options or PretrainOptions(), Path(folder)
+    data = load_run_data(spec, device=options.device)
+    record = run_record(spec, data)
+    open_run_folder(folder, record)
+    objective = build_objective(spec.objective, data.train.size, mean=data.mean, std=data.std, seed=spec.seed)
+    objective.to(options.device)
+    loop = _loop_spec(spec)
+    found = train(
+        objective,
+        PretrainingLoss(objective, data, spec),
+        n_examples=len(data.train),
+        spec=loop,
+        options=LoopOptions(
+            folder=folder,
+            checkpoint_every=options.checkpoint_every,
+            log_every=options.log_every,
+            run_id=record["id"],
+            progress=options.progress,
+            stop=options.stop,
+        ),
+    )
+    if not found.done:
+        return PretrainResult(folder, False, found.step, None)
+    save_encoder(objective, spec.objective, data, folder)
+    result = _result(objective, spec, data, found)
+    (folder / "result.json").write_text(json.dumps(result, indent=1, allow_nan=False), encoding="utf-8")
+    return PretrainResult(folder, True, found.step, result)
+
+
+def run_record(spec: PretrainSpec, data: RunData) -> dict[str, Any]:
+    """What run.json holds: the spec, the hashes of every set of images, and the id of both (paths left out)."""
+    hashes = {
+        name: images.content_hash
+        for name, images in (
+            ("train", data.train),
+            ("held_out", data.held_out),
+            ("downstream", data.downstream),
+        )
+        if images is not None
+    }
+    table = dataclasses.asdict(spec)
+    named = {"spec_version": SPEC_VERSION, "spec": _without_paths(table), "hashes": hashes}
+    identity = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+    return {
+        "schema": SCHEMA,
+        "id": identity,
+        "spec": table,
+        "hashes": hashes,
+        "threads": torch.get_num_threads(),
+        "downstream_hashes": sorted(set(data.downstream.hashes)) if data.downstream is not None else [],
+    }
+
+
+def open_run_folder(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write run.json, or check that the one there is of this run; InputError says which keys differ."""
+    path = folder / "run.json"
+    if not path.exists():
+        if folder.exists() and any(folder.iterdir()):
+            raise InputError(f"{folder} is not empty and holds no run: name another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record, indent=1), encoding="utf-8")
+        return
+    try:
+        there = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    if not isinstance(there, dict) or there.get("schema") != SCHEMA:
+        raise InputError(f"{path} is not the record of a pretraining run: name another folder")
+    if there["id"] != record["id"]:
+        keys = [
+            *_differing(there["spec"], record["spec"]),
+            *_differing(there["hashes"], record["hashes"], "hashes."),
+        ]
+        raise InputError(
+            f"{folder} holds a run with another config; these keys differ: {', '.join(keys) or 'its spec version'}. "
+            "Name another folder, or give the same config to go on"
+        )
+
+
+def _differing(there: Mapping[str, Any], here: Mapping[str, Any], where: str = "") -> list[str]:
+    found = []
+    for key in sorted({*there, *here}):
+        old, new = there.get(key), here.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += _differing(old, new, f"{where}{key}.")
+        elif json.dumps(old) != json.dumps(new) and key not in _PATHS:
+            found.append(f"{where}{key}")
+    return found
+
+
+def _without_paths(table: Any) -> Any:
+    if isinstance(table, dict):
+        return {key: _without_paths(value) for key, value in table.items() if key not in _PATHS}
+    return table
+
+
+def _loop_spec(spec: PretrainSpec) -> LoopSpec:
+    given = dataclasses.asdict(spec.train)
+    given.pop("downstream_batch")
+    return LoopSpec(**given, seed=spec.seed)
+
+
+def _result(objective: Any, spec: PretrainSpec, data: RunData, found: LoopResult) -> dict[str, Any]:
+    """Pretraining terms: the loss on training and on held-out images, their gap, and whether anything was learned."""
+    train_loss = measured_loss(objective, data.train, seed=spec.seed)
+    held_out = (
+        Estimate.missing("not_applicable", "no images were held out (held_out = 0)")
+        if data.held_out is None
+        else measured_loss(objective, data.held_out, seed=spec.seed)
+    )
+    record = {
+        "schema": "carryover.pretraining/1",
+        "steps": found.step,
+        "pretraining_loss": {
+            "train": dataclasses.asdict(train_loss),
+            "held_out": dataclasses.asdict(held_out),
+        },
+        "gap": held_out.value - train_loss.value if held_out.ok and train_loss.ok else None,
+        "last": dict(found.last),
+        "notes": [],
+    }
+    if isinstance(objective, MaskedAutoencoder) and held_out.ok:
+        rows = torch.arange(min(len(data.held_out), 1024), device=data.held_out.pixels.device)
+        record["loss_of_predicting_the_mean"] = objective.mean_loss(data.held_out.floats(rows))
+        if held_out.value > NOTHING_LEARNED * record["loss_of_predicting_the_mean"]:
+            record["notes"].append(
+                f"The held-out loss {held_out.value:.3f} is near {record['loss_of_predicting_the_mean']:.3f}, that of "
+                "predicting every patch's mean: this run has learned next to nothing. Train longer or mask less."
+            )
+    return record
