@@ -2,8 +2,9 @@
 
 import pytest
 
+from carryover._core.config import spec_as_table
 from carryover._core.errors import InputError
-from carryover.diagnosis.config import model_kind_of, read_config, spec_as_table
+from carryover.diagnosis.config import model_kind_of, read_config
 from carryover.diagnosis.specs import DiagnosisSpec, ModelSpec
 
 

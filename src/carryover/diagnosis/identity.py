@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from carryover._core.config import spec_as_table, without_keys
 from carryover.diagnosis.candidates import Candidate
-from carryover.diagnosis.config import spec_as_table
 from carryover.diagnosis.gathering import Pools
 from carryover.diagnosis.specs import SPEC_VERSION, DiagnosisSpec
 from carryover.diagnosis.target import Part, Target
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "transformers", "datasets")
-_PATH_KEYS = {"path", "factory", "features", "test_features", "labels_file", "test_labels_file", "weights",
-              "pretraining_features", "timm", "baseline"}  # fmt: skip
+_PATH_KEYS = ("path", "factory", "features", "test_features", "labels_file", "test_labels_file", "weights",
+              "pretraining_features", "timm", "baseline")  # fmt: skip
 
 
 def content_hashes(target: Target, candidates: Sequence[Candidate], pools: Pools) -> dict[str, Any]:
@@ -37,7 +37,11 @@ def run_id(spec: DiagnosisSpec, hashes: Mapping[str, Any]) -> str:
 
     A folder that moved, a renamed file or another number of threads leaves the id as it is.
     """
-    table = {"spec_version": SPEC_VERSION, "spec": _without_paths(spec_as_table(spec)), "hashes": hashes}
+    table = {
+        "spec_version": SPEC_VERSION,
+        "spec": without_keys(spec_as_table(spec), _PATH_KEYS),
+        "hashes": hashes,
+    }
     canonical = json.dumps(table, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -69,11 +73,3 @@ def _part_hash(part: Part) -> str:
     if part.images is not None:
         digest.update(part.images.content_hash.encode())
     return digest.hexdigest()
-
-
-def _without_paths(table: Any) -> Any:
-    if isinstance(table, dict):
-        return {key: _without_paths(value) for key, value in table.items() if key not in _PATH_KEYS}
-    if isinstance(table, list):
-        return [_without_paths(item) for item in table]
-    return table

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from carryover._core.config import spec_as_table
 from carryover._core.results import Estimate
 from carryover._core.seeding import derive_generator
 from carryover.diagnosis.candidates import Candidate
-from carryover.diagnosis.config import read_config, spec_as_table
+from carryover.diagnosis.config import read_config
 from carryover.diagnosis.cost import estimate_cost
 from carryover.diagnosis.gathering import gather_features
 from carryover.diagnosis.identity import content_hashes, run_id, threads_in_use, versions
