@@ -16,8 +16,12 @@ _HOME_OF = {
     "Result": "carryover._core.results",
     "InputError": "carryover._core.errors",
     "RunOptions": "carryover.diagnosis.options",
+    "PretrainOptions": "carryover.pretraining.run",
+    "PretrainSpec": "carryover.pretraining.specs",
     "diagnose": "carryover.diagnosis.pipeline",
     "diagnose_features": "carryover.diagnosis.in_memory",
+    "load_encoder": "carryover.objectives.saved",
+    "pretrain": "carryover.pretraining.run",
     "write_report": "carryover.reports.publish",
 }
 
@@ -25,11 +29,15 @@ __all__ = [
     "Bound",
     "Estimate",
     "InputError",
+    "PretrainOptions",
+    "PretrainSpec",
     "Result",
     "RunOptions",
     "__version__",
     "diagnose",
     "diagnose_features",
+    "load_encoder",
+    "pretrain",
     "write_report",
 ]
 

@@ -10,11 +10,12 @@ from carryover._core.errors import InputError
 from carryover._core.strict import build
 from carryover.models.encoders import ENCODERS, ImageSize, build_encoder, n_features
 from carryover.objectives.base import Objective
+from carryover.objectives.building import build_objective
 from carryover.objectives.keyed import Key
-from carryover.pretraining.building import build_objective
+from carryover.objectives.specs import OBJECTIVES, ObjectiveSpec
 from carryover.pretraining.data import load_run_data
 from carryover.pretraining.phase import PretrainingLoss, measured_loss
-from carryover.pretraining.specs import OBJECTIVES, DataSpec, ObjectiveSpec, PretrainSpec
+from carryover.pretraining.specs import DataSpec, PretrainSpec
 from carryover.training.loop import LoopOptions, LoopSpec, train
 
 SMALL_MAE = {"width": 12, "depth": 1, "heads": 2, "decoder_width": 8, "decoder_depth": 1, "decoder_heads": 2}

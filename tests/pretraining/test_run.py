@@ -12,9 +12,9 @@ from transformers import ViTMAEForPreTraining
 
 from carryover._core.errors import InputError
 from carryover._core.strict import build
+from carryover.objectives.saved import encode_in_batches, load_encoder
 from carryover.pretraining.data import load_run_data
 from carryover.pretraining.run import PretrainOptions, pretrain
-from carryover.pretraining.saving import encode_in_batches, load_encoder
 from carryover.pretraining.specs import PretrainSpec
 
 SMALL_MAE = {"kind": "mae", "width": 12, "depth": 1, "heads": 2, "decoder_width": 8, "decoder_depth": 1,

@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
+from carryover._core.config import spec_as_table, without_keys
 from carryover._core.errors import InputError
 from carryover._core.results import Estimate
+from carryover.objectives.building import build_objective
 from carryover.objectives.mae import MaskedAutoencoder
-from carryover.pretraining.building import build_objective
 from carryover.pretraining.data import RunData, load_run_data
 from carryover.pretraining.phase import PretrainingLoss, measured_loss
 from carryover.pretraining.saving import save_encoder
@@ -96,7 +97,11 @@ def run_record(spec: PretrainSpec, data: RunData) -> dict[str, Any]:
         if images is not None
     }
     table = dataclasses.asdict(spec)
-    named = {"spec_version": SPEC_VERSION, "spec": _without_paths(table), "hashes": hashes}
+    named = {
+        "spec_version": SPEC_VERSION,
+        "spec": without_keys(spec_as_table(spec), _PATHS),
+        "hashes": hashes,
+    }
     identity = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
     return {
         "schema": SCHEMA,
@@ -143,12 +148,6 @@ def _differing(there: Mapping[str, Any], here: Mapping[str, Any], where: str = "
         elif json.dumps(old) != json.dumps(new) and key not in _PATHS:
             found.append(f"{where}{key}")
     return found
-
-
-def _without_paths(table: Any) -> Any:
-    if isinstance(table, dict):
-        return {key: _without_paths(value) for key, value in table.items() if key not in _PATHS}
-    return table
 
 
 def _loop_spec(spec: PretrainSpec) -> LoopSpec:

@@ -1,15 +1,12 @@
 """What a pretraining config can say; keys are checked, defaults are left out of a run's id."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from carryover._core.errors import InputError
-from carryover.models.encoders import ENCODERS
 from carryover.objectives.regularizers import Regularizer
+from carryover.objectives.specs import ObjectiveSpec
 
 SPEC_VERSION = 1
-ObjectiveKind = Literal["mae", "context_encoder", "denoising", "simclr", "spectral"]
-OBJECTIVES = ("mae", "context_encoder", "denoising", "simclr", "spectral")
 
 
 @dataclass(frozen=True)
@@ -24,47 +21,6 @@ class DataSpec:
     image: str | None = None
     where: dict[str, str] = field(default_factory=dict)
     max_examples: int | None = None
-
-
-@dataclass(frozen=True)
-class ObjectiveSpec:
-    """[objective]: what is predicted, and with which network.
-
-    - every kind: ``encoder`` (one of ``ENCODERS``; for "mae" always a ViT) and its ``width``
-    - "mae": ``patch_size``, ``depth``, ``heads``, ``decoder_width``, ``decoder_depth``, ``decoder_heads``,
-      ``mask_ratio``, ``mask_strategy``, ``normalize_patches``
-    - "context_encoder": ``region`` (side in pixels), ``decoder_hidden``
-    - "denoising": ``noise_std``, ``decoder_hidden``
-    - "simclr", "spectral": ``projection``, ``temperature``, ``least_area``, ``flip``, ``jitter``, ``grey``
-    """
-
-    kind: ObjectiveKind
-    encoder: str = "convolutional"
-    width: int = 64
-    patch_size: int = 4
-    depth: int = 12
-    heads: int = 3
-    decoder_width: int = 128
-    decoder_depth: int = 4
-    decoder_heads: int = 4
-    mask_ratio: float = 0.75
-    mask_strategy: Literal["patch", "block"] = "patch"
-    normalize_patches: bool = True
-    region: int = 0
-    noise_std: float = 0.5
-    decoder_hidden: int = 256
-    projection: int = 128
-    temperature: float = 0.5
-    least_area: float = 0.2
-    flip: float = 0.5
-    jitter: float = 0.4
-    grey: float = 0.2
-
-    def __post_init__(self) -> None:
-        if self.kind not in OBJECTIVES:
-            raise InputError(f"objective kind must be one of {OBJECTIVES}, got {self.kind!r}")
-        if self.kind != "mae" and self.encoder not in ENCODERS:
-            raise InputError(f"objective encoder must be one of {tuple(ENCODERS)}, got {self.encoder!r}")
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from carryover.objectives.contrastive import TwoViews, projection_head
 from carryover.objectives.denoising import DenoisingAutoencoder
 from carryover.objectives.mae import vit_mae
 from carryover.objectives.normalize import Normalize
+from carryover.objectives.specs import ObjectiveSpec
 from carryover.objectives.views import Views
-from carryover.pretraining.specs import ObjectiveSpec
 
 
 def build_objective(
