@@ -93,8 +93,8 @@ def test_every_objective_is_built_and_learns_nothing_from_the_global_generator(f
 @pytest.mark.parametrize("channels", [1, 3])
 def test_encoders_give_features_of_images(name, channels):
     size = ImageSize(16, 16, channels)
-    encoder = build_encoder(name, size, width=10)
-    expected = 64 if name.startswith("resnet") else 10
+    encoder = build_encoder(name, size, width=12)
+    expected = 12
     assert n_features(encoder, size) == expected and encoder.training
     assert encoder(torch.rand(3, channels, 16, 16)).shape == (3, expected)
 

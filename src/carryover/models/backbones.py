@@ -39,18 +39,25 @@ class _ResidualBlock(nn.Module):
 class CifarResNet(nn.Module):
     """Residual network for 32x32 images: 6 k + 2 layers, widths 16, 32, 64 (He et al. 2016, section 4.2).
 
-    Input (n, 3, h, w), output logits (n, n_classes); the pooled features are the 64 inputs of ``linear``.
+    Input (n, channels, h, w), output logits (n, n_classes); the pooled features are the ``width`` inputs of
+    ``linear``; the three stages have a quarter, half and all of ``width`` channels.
     Shortcuts without parameters (option A).  Convolutions start from Kaiming's normal law.
+    Raises InputError for a width that is not a multiple of 4.
     """
 
-    def __init__(self, blocks_per_stage: int, n_classes: int = 10) -> None:
+    def __init__(
+        self, blocks_per_stage: int, n_classes: int = 10, *, width: int = 64, channels: int = 3
+    ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        self.layer1 = self._stage(16, 16, n_blocks=blocks_per_stage)
-        self.layer2 = self._stage(16, 32, n_blocks=blocks_per_stage)
-        self.layer3 = self._stage(32, 64, n_blocks=blocks_per_stage)
-        self.linear = nn.Linear(64, n_classes)
+        if width < 4 or width % 4:
+            raise InputError(f"the width of a residual network must be a multiple of 4, got {width}")
+        first, second = width // 4, width // 2
+        self.conv1 = nn.Conv2d(channels, first, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(first)
+        self.layer1 = self._stage(first, first, n_blocks=blocks_per_stage)
+        self.layer2 = self._stage(first, second, n_blocks=blocks_per_stage)
+        self.layer3 = self._stage(second, width, n_blocks=blocks_per_stage)
+        self.linear = nn.Linear(width, n_classes)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight)

@@ -25,15 +25,12 @@ class ImageSize:
 
 
 class ResNetEncoder(nn.Module):
-    """The CIFAR residual network without its head: images (b, c, h, w) to the 64 pooled features."""
+    """The CIFAR residual network without its head: images (b, c, h, w) to its ``width`` pooled features."""
 
-    def __init__(self, blocks_per_stage: int, channels: int) -> None:
+    def __init__(self, blocks_per_stage: int, *, channels: int, width: int) -> None:
         super().__init__()
-        self.network = CifarResNet(blocks_per_stage)
+        self.network = CifarResNet(blocks_per_stage, channels=channels, width=width)
         self.network.linear = nn.Identity()
-        if channels != 3:
-            self.network.conv1 = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
-            nn.init.kaiming_normal_(self.network.conv1.weight)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images)
@@ -59,11 +56,11 @@ def _fully_connected(size: ImageSize, width: int) -> nn.Module:
 ENCODERS: Mapping[str, Callable[[ImageSize, int], nn.Module]] = {
     "convolutional": _convolutional,
     "fully_connected": _fully_connected,
-    "resnet8": lambda size, _: ResNetEncoder(1, size.channels),
-    "resnet20": lambda size, _: ResNetEncoder(3, size.channels),
-    "resnet56": lambda size, _: ResNetEncoder(9, size.channels),
+    "resnet8": lambda size, width: ResNetEncoder(1, channels=size.channels, width=width),
+    "resnet20": lambda size, width: ResNetEncoder(3, channels=size.channels, width=width),
+    "resnet56": lambda size, width: ResNetEncoder(9, channels=size.channels, width=width),
 }
-"""Names of encoders; ``width`` is the number of features, which the residual networks fix at 64."""
+"""Names of encoders; ``width`` is the number of features (a multiple of 4 for the residual networks)."""
 
 
 def build_encoder(name: str, size: ImageSize, *, width: int = 64, seed: int = 0) -> nn.Module:
