@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from carryover._core.errors import DiskFullError, InputError
+from carryover._core.seeding import derive_generator
 from carryover.training import checkpoint as checkpoints
 from carryover.training.checkpoint import Checkpoint, checkpoint_folders, load_checkpoint, save_checkpoint
 from carryover.training.optimizers import adamw, optimizer_tensors, restore_optimizer
@@ -25,6 +26,25 @@ def test_every_epoch_sees_every_example_once_in_another_order():
     again = BatchOrder(n_examples=12, batch_size=4, seed=3)
     np.testing.assert_array_equal(again.batch(10), order.batch(10))  # no need to have drawn the earlier ones
     assert tuple(BatchOrder(12, 4, seed=4).batch(0)) != tuple(order.batch(0))
+
+
+def test_a_permutation_is_drawn_once_an_epoch_and_is_nobody_elses_to_change(monkeypatch):
+    drawn = []
+
+    def counting(*names):
+        drawn.append(names)
+        return derive_generator(*names)
+
+    monkeypatch.setattr("carryover.training.order.derive_generator", counting)
+    orders = [BatchOrder(40, 4, seed=91, name=name) for name in ("order", "downstream order")]
+    for step in range(20):
+        for order in orders:
+            expected = derive_generator(91, order.name, step // 10).permutation(40)[step % 10 * 4 :][:4]
+            found = order.batch(step)
+            np.testing.assert_array_equal(found, expected)
+            found[:] = -1  # the caller's own: the next reader sees the order as it was
+            np.testing.assert_array_equal(order.batch(step), expected)
+    assert len(drawn) == 4 and len(set(drawn)) == 4
 
 
 def test_places_are_taken_alike():

@@ -1,16 +1,21 @@
 """Which examples make up which batch: a pure function of the seed, the epoch and the step."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from carryover._core.errors import InputError
 from carryover._core.seeding import derive_generator
 
+_EPOCHS_KEPT = 4
+
 
 @dataclass(frozen=True)
 class BatchOrder:
     """Batches of ``batch_size`` of ``n_examples`` examples; each epoch a new permutation, its rest left out.
+
+    The permutations of the last few epochs asked for are kept, so that a step costs no more than its batch.
 
     >>> order = BatchOrder(n_examples=5, batch_size=2, seed=0)
     >>> order.steps_per_epoch, len(set(order.batch(0)) | set(order.batch(1)))
@@ -33,10 +38,12 @@ class BatchOrder:
         return self.n_examples // self.batch_size
 
     def batch(self, step: int) -> np.ndarray:
-        """Positions (batch_size,) int64 of the examples of step 0, 1, ..."""
+        """Positions (batch_size,) int64 of the examples of step 0, 1, ...; the caller's own copy."""
         epoch, place = divmod(int(step), self.steps_per_epoch)
-        order = self._permutation(epoch)
-        return order[place * self.batch_size : (place + 1) * self.batch_size]
+        order = _permutation(self.n_examples, self.seed, self.name, epoch)
+        return order[place * self.batch_size : (place + 1) * self.batch_size].copy()
 
-    def _permutation(self, epoch: int) -> np.ndarray:
-        return derive_generator(self.seed, self.name, epoch).permutation(self.n_examples)
+
+@lru_cache(maxsize=_EPOCHS_KEPT)
+def _permutation(n_examples: int, seed: int, name: str, epoch: int) -> np.ndarray:
+    return derive_generator(seed, name, epoch).permutation(n_examples)
