@@ -14,7 +14,7 @@ from carryover.objectives.building import build_objective
 from carryover.objectives.keyed import Key
 from carryover.objectives.specs import OBJECTIVES, ObjectiveSpec
 from carryover.pretraining.data import load_run_data
-from carryover.pretraining.phase import PretrainingLoss, measured_loss
+from carryover.pretraining.phase import PretrainingLoss, loss_estimate, measured_losses
 from carryover.pretraining.specs import DataSpec, PretrainSpec
 from carryover.training.loop import LoopOptions, LoopSpec, train
 
@@ -154,12 +154,15 @@ def test_the_measured_loss_is_the_mean_of_single_examples_and_the_same_each_time
     spec = spec_of(folders, objective={"kind": "mae", **SMALL_MAE})
     data = load_run_data(spec)
     objective = build_objective(spec.objective, data.train.size, mean=data.mean, std=data.std, seed=0)
-    first = measured_loss(objective, data.train, seed=0, batch_size=7)
-    second = measured_loss(objective, data.train, seed=0, batch_size=54)
-    assert objective.training and first.n_samples == 54
-    assert first.value == pytest.approx(second.value, rel=1e-6)
-    assert first.interval[0] < first.value < first.interval[1]
-    assert measured_loss(objective, data.train, seed=1).value != first.value
+    first = measured_losses(objective, data.train, seed=0, batch_size=7)
+    second = measured_losses(objective, data.train, seed=0, batch_size=54)
+    assert objective.training and first.shape == (54,)
+    np.testing.assert_allclose(first, second, rtol=1e-5)
+    estimate = loss_estimate(first)
+    assert estimate.value == pytest.approx(first.sum() / 54, rel=1e-12) and estimate.n_samples == 54
+    assert estimate.interval[0] < estimate.value < estimate.interval[1]
+    assert not np.allclose(measured_losses(objective, data.train, seed=1), first, rtol=1e-3)
+    assert loss_estimate(first[:1]).status == "not_applicable"
 
 
 @pytest.mark.parametrize(

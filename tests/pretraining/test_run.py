@@ -8,6 +8,7 @@ import pytest
 import torch
 from datasets import Dataset, Features, Image
 from PIL import Image as Pillow
+from safetensors.numpy import load_file
 from transformers import ViTMAEForPreTraining
 
 from carryover._core.errors import InputError
@@ -62,7 +63,14 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(images, tmp_path, kind)
 def test_the_folder_holds_what_is_promised(images, tmp_path):
     result = pretrain(spec_of(images), tmp_path / "run")
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"run.json", "metrics.jsonl", "checkpoints", "model", "result.json"}
+    assert names == {
+        "run.json",
+        "metrics.jsonl",
+        "checkpoints",
+        "model",
+        "result.json",
+        "held_out_losses.safetensors",
+    }
     stored = json.loads((tmp_path / "run" / "result.json").read_text())
     assert stored == json.loads(json.dumps(result.record))
     train, held_out = (stored["pretraining_loss"][part]["value"] for part in ("train", "held_out"))
@@ -70,7 +78,9 @@ def test_the_folder_holds_what_is_promised(images, tmp_path):
     # Noise has nothing to be learned: the run says so.
     assert held_out > 0.9 and "learned next to nothing" in stored["notes"][0]
     run = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert run["schema"] == "carryover.run/1" and len(run["downstream_hashes"]) == 40
+    assert run["schema"] == "carryover.run/1" and "downstream_hashes" not in run
+    losses = load_file(tmp_path / "run" / "held_out_losses.safetensors")["losses"]
+    assert losses.shape == (4,) and losses.mean() == pytest.approx(held_out, rel=1e-12)
 
 
 def test_the_encoder_opens_with_carryover_and_with_transformers(images, tmp_path):

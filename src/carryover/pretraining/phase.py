@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from carryover._core.results import Estimate
@@ -56,10 +58,12 @@ class PretrainingLoss:
 
 
 @torch.no_grad()
-def measured_loss(objective: Objective, images: ImageSet, *, seed: int, batch_size: int = 256) -> Estimate:
-    """The mean pretraining loss of images in evaluation mode, one fixed mask (or pair of views) each, with an interval.
+def measured_losses(
+    objective: Objective, images: ImageSet, *, seed: int, batch_size: int = 256
+) -> Float[np.ndarray, " m"]:
+    """The pretraining loss of each image in evaluation mode, with one fixed mask (or pair of views) each.
 
-    For objectives whose loss couples a batch the examples are batches of ``batch_size``; a short rest is left out.
+    For objectives whose loss couples a batch, of each batch of ``batch_size``; a short rest is left out.
     """
     training = objective.training
     objective.eval()
@@ -77,9 +81,12 @@ def measured_loss(objective: Objective, images: ImageSet, *, seed: int, batch_si
                 values.extend(objective.losses(images.floats(rows), key).tolist())
     finally:
         objective.train(training)
-    if len(values) < 2:
-        return Estimate.missing(
-            "not_applicable",
-            f"{len(images)} images make fewer than two batches of {batch_size} to measure a loss on",
-        )
-    return mean_loss_estimate(torch.tensor(values, dtype=torch.float64).numpy())
+    return np.array(values, dtype=np.float64)
+
+
+def loss_estimate(losses: Float[np.ndarray, " m"]) -> Estimate:
+    """The mean of measured losses with its interval; not applicable for fewer than two."""
+    if len(losses) < 2:
+        reason = "there are too few images to measure the loss on: fewer than two, or than two batches"
+        return Estimate.missing("not_applicable", reason)
+    return mean_loss_estimate(losses)

@@ -12,18 +12,15 @@ import torch
 
 from carryover._core.config import spec_as_table, without_keys
 from carryover._core.errors import InputError
-from carryover._core.results import Estimate
 from carryover.objectives.building import build_objective
-from carryover.objectives.mae import MaskedAutoencoder
+from carryover.objectives.finished import RUN, RUN_SCHEMA
 from carryover.pretraining.data import RunData, load_run_data
-from carryover.pretraining.phase import PretrainingLoss, measured_loss
+from carryover.pretraining.phase import PretrainingLoss
+from carryover.pretraining.result import write_result
 from carryover.pretraining.saving import save_encoder
 from carryover.pretraining.specs import SPEC_VERSION, PretrainSpec
-from carryover.training.loop import LoopOptions, LoopResult, LoopSpec, train
+from carryover.training.loop import LoopOptions, LoopSpec, train
 
-SCHEMA = "carryover.run/1"
-NOTHING_LEARNED = 0.95
-"""A masked autoencoder whose held-out loss exceeds this share of predicting each patch's mean has learned nothing."""
 _PATHS = ("path",)
 
 
@@ -53,7 +50,7 @@ def pretrain(
 ) -> PretrainResult:
     """Pretrain by ``spec`` in ``folder``, going on from where an earlier call with the same spec and data stopped.
 
-    The folder gets run.json, metrics.jsonl, checkpoints/, and in the end model/ and result.json.
+    The folder gets run.json, metrics.jsonl, checkpoints/, and in the end model/, result.json and the held-out losses.
     Raises InputError for what cannot be used or belongs to another run, NotComputedError for a loss that is not finite.
     """
     options, folder = options or PretrainOptions(), Path(folder)
@@ -79,9 +76,8 @@ def pretrain(
     )
     if not found.done:
         return PretrainResult(folder, False, found.step, None)
-    save_encoder(objective, spec.objective, data, folder)
-    result = _result(objective, spec, data, found)
-    (folder / "result.json").write_text(json.dumps(result, indent=1, allow_nan=False), encoding="utf-8")
+    save_encoder(objective, spec, data, folder=folder, run_id=record["id"])
+    result = write_result(objective, spec, data, found=found, folder=folder)
     return PretrainResult(folder, True, found.step, result)
 
 
@@ -104,18 +100,17 @@ def run_record(spec: PretrainSpec, data: RunData) -> dict[str, Any]:
     }
     identity = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
     return {
-        "schema": SCHEMA,
+        "schema": RUN_SCHEMA,
         "id": identity,
         "spec": table,
         "hashes": hashes,
         "threads": torch.get_num_threads(),
-        "downstream_hashes": sorted(set(data.downstream.hashes)) if data.downstream is not None else [],
     }
 
 
 def open_run_folder(folder: Path, record: Mapping[str, Any]) -> None:
     """Write run.json, or check that the one there is of this run; InputError says which keys differ."""
-    path = folder / "run.json"
+    path = folder / RUN
     if not path.exists():
         if folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder} is not empty and holds no run: name another folder")
@@ -126,7 +121,7 @@ def open_run_folder(folder: Path, record: Mapping[str, Any]) -> None:
         there = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path} cannot be read: {error}") from error
-    if not isinstance(there, dict) or there.get("schema") != SCHEMA:
+    if not isinstance(there, dict) or there.get("schema") != RUN_SCHEMA:
         raise InputError(f"{path} is not the record of a pretraining run: name another folder")
     if there["id"] != record["id"]:
         keys = [
@@ -154,33 +149,3 @@ def _loop_spec(spec: PretrainSpec) -> LoopSpec:
     given = dataclasses.asdict(spec.train)
     given.pop("downstream_batch")
     return LoopSpec(**given, seed=spec.seed)
-
-
-def _result(objective: Any, spec: PretrainSpec, data: RunData, found: LoopResult) -> dict[str, Any]:
-    """Pretraining terms: the loss on training and on held-out images, their gap, and whether anything was learned."""
-    train_loss = measured_loss(objective, data.train, seed=spec.seed)
-    held_out = (
-        Estimate.missing("not_applicable", "no images were held out (held_out = 0)")
-        if data.held_out is None
-        else measured_loss(objective, data.held_out, seed=spec.seed)
-    )
-    record = {
-        "schema": "carryover.pretraining/1",
-        "steps": found.step,
-        "pretraining_loss": {
-            "train": dataclasses.asdict(train_loss),
-            "held_out": dataclasses.asdict(held_out),
-        },
-        "gap": held_out.value - train_loss.value if held_out.ok and train_loss.ok else None,
-        "last": dict(found.last),
-        "notes": [],
-    }
-    if isinstance(objective, MaskedAutoencoder) and held_out.ok:
-        rows = torch.arange(min(len(data.held_out), 1024), device=data.held_out.pixels.device)
-        record["loss_of_predicting_the_mean"] = objective.mean_loss(data.held_out.floats(rows))
-        if held_out.value > NOTHING_LEARNED * record["loss_of_predicting_the_mean"]:
-            record["notes"].append(
-                f"The held-out loss {held_out.value:.3f} is near {record['loss_of_predicting_the_mean']:.3f}, that of "
-                "predicting every patch's mean: this run has learned next to nothing. Train longer or mask less."
-            )
-    return record
