@@ -57,6 +57,9 @@ def test_laws():
     assert set(signs.unique().tolist()) == {-1.0, 1.0} and abs(float(signs.mean())) < 5.0 / 200.0
     counts = torch.bincount(key.integers("i", 8, below=7).ravel(), minlength=7).numpy()
     assert len(counts) == 7 and stats.chisquare(counts).pvalue > 1e-3
+    # Among a great many, too: 24 random bits would make every third one twice as likely.
+    residues = torch.bincount(key.integers("many", 8, below=3 << 22).ravel() % 3).numpy()
+    assert stats.chisquare(residues).pvalue > 1e-3
     # Neighbouring ids and places are as unrelated as any.
     grid = key.uniform("u", 8).double().numpy()
     assert abs(np.corrcoef(grid[:-1, 0], grid[1:, 0])[0, 1]) < 0.07

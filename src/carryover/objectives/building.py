@@ -11,6 +11,7 @@ from carryover.models.seeding import seeded_torch
 from carryover.objectives.base import Objective
 from carryover.objectives.context_encoder import ContextEncoder
 from carryover.objectives.contrastive import TwoViews, projection_head
+from carryover.objectives.curl_views import CurlViews
 from carryover.objectives.denoising import DenoisingAutoencoder
 from carryover.objectives.mae import vit_mae
 from carryover.objectives.normalize import Normalize
@@ -28,17 +29,33 @@ def build_objective(
         return _mae(spec, size, normalize, weights_seed)
     encoder = build_encoder(spec.encoder, size, width=spec.width, seed=weights_seed)
     width = n_features(encoder, size)
-    if spec.kind in ("simclr", "spectral"):
+    if spec.kind in ("simclr", "spectral", "curl"):
         with seeded_torch(weights_seed + 1):
-            projector = projection_head(width, out=spec.projection)
-        views = Views(spec.least_area, spec.flip, spec.jitter, spec.grey)
-        return TwoViews(
-            encoder, projector, loss=spec.kind, views=views, normalize=normalize, temperature=spec.temperature
-        )
+            projector = projection_head(width, out=spec.projection) if spec.projection else nn.Identity()
+        return _contrastive(spec, encoder, projector, normalize)
     decoder = build_decoder(size, features=width, hidden=spec.decoder_hidden, seed=weights_seed + 1)
     if spec.kind == "denoising":
         return DenoisingAutoencoder(encoder, decoder, noise_std=spec.noise_std, normalize=normalize)
     return _context(spec, size, encoder, decoder, normalize)
+
+
+def _contrastive(
+    spec: ObjectiveSpec, encoder: nn.Module, projector: nn.Module, normalize: nn.Module
+) -> Objective:
+    views = Views(spec.least_area, spec.flip, spec.jitter, spec.grey)
+    if spec.kind == "curl":
+        return CurlViews(
+            encoder,
+            projector,
+            negatives=spec.negatives,
+            block=spec.block,
+            loss=spec.curl_loss,
+            views=views,
+            normalize=normalize,
+        )
+    return TwoViews(
+        encoder, projector, loss=spec.kind, views=views, normalize=normalize, temperature=spec.temperature
+    )
 
 
 def _context(

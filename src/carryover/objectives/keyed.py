@@ -44,8 +44,9 @@ class Key:
         return _shifted(self._words(stream, count), 63).to(torch.float32) * 2.0 - 1.0
 
     def integers(self, stream: str, count: int, *, below: int) -> Tensor:
-        """(b, count) integers 0..below-1, int64; uniform up to 2^-24 relative."""
-        return (self.uniform(stream, count).to(torch.float64) * below).floor().to(torch.int64)
+        """(b, count) integers 0..below-1, int64; uniform up to below * 2^-53 relative."""
+        inside = _shifted(self._words(stream, count), 11).to(torch.float64) * 2.0**-53
+        return (inside * below).floor().to(torch.int64)
 
     def at(self, step: int) -> "Key":
         """The same examples and seed at another step."""

@@ -6,8 +6,8 @@ from typing import Literal
 from carryover._core.errors import InputError
 from carryover.models.encoders import ENCODERS
 
-ObjectiveKind = Literal["mae", "context_encoder", "denoising", "simclr", "spectral"]
-OBJECTIVES = ("mae", "context_encoder", "denoising", "simclr", "spectral")
+ObjectiveKind = Literal["mae", "context_encoder", "denoising", "simclr", "spectral", "curl"]
+OBJECTIVES = ("mae", "context_encoder", "denoising", "simclr", "spectral", "curl")
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,9 @@ class ObjectiveSpec:
       ``mask_ratio``, ``mask_strategy``, ``normalize_patches``
     - "context_encoder": ``region`` (side in pixels), ``decoder_hidden``
     - "denoising": ``noise_std``, ``decoder_hidden``
-    - "simclr", "spectral": ``projection``, ``temperature``, ``least_area``, ``flip``, ``jitter``, ``grey``
+    - "simclr", "spectral", "curl": ``projection`` (its width; 0: the loss looks at the features themselves),
+      ``least_area``, ``flip``, ``jitter``, ``grey``; "simclr" also ``temperature``
+    - "curl": ``negatives`` for each image, ``block`` (views a mean is taken over), ``curl_loss``
     """
 
     kind: ObjectiveKind
@@ -43,9 +45,14 @@ class ObjectiveSpec:
     flip: float = 0.5
     jitter: float = 0.4
     grey: float = 0.2
+    negatives: int = 1
+    block: int = 1
+    curl_loss: Literal["hinge", "logistic"] = "logistic"
 
     def __post_init__(self) -> None:
         if self.kind not in OBJECTIVES:
             raise InputError(f"objective kind must be one of {OBJECTIVES}, got {self.kind!r}")
         if self.kind != "mae" and self.encoder not in ENCODERS:
             raise InputError(f"objective encoder must be one of {tuple(ENCODERS)}, got {self.encoder!r}")
+        if self.projection < 0:
+            raise InputError(f"objective projection must be >= 0, got {self.projection}")
