@@ -27,12 +27,13 @@ def write_result(
     objective: Objective, spec: PretrainSpec, data: RunData, *, found: LoopResult, folder: Path
 ) -> dict[str, Any]:
     """Measure the pretraining terms and write result.json, with the loss of each held-out image beside it."""
-    train_loss = loss_estimate(measured_losses(objective, data.train, seed=spec.seed))
+    batch = _measured_batch(objective, spec)
+    train_loss = loss_estimate(measured_losses(objective, data.train, seed=spec.seed, batch_size=batch))
     if data.held_out is None:
         values = torch.zeros(0, dtype=torch.float64).numpy()
         held_out = Estimate.missing("not_applicable", "no images were held out (held_out = 0)")
     else:
-        values = measured_losses(objective, data.held_out, seed=spec.seed)
+        values = measured_losses(objective, data.held_out, seed=spec.seed, batch_size=batch)
         held_out = loss_estimate(values)
     with written_whole(folder / HELD_OUT_LOSSES, overwrite=True) as path:
         save_file({"losses": values}, path)
@@ -53,6 +54,13 @@ def write_result(
     with written_whole(folder / RESULT, overwrite=True) as path:
         path.write_text(json.dumps(record, indent=1, allow_nan=False), encoding="utf-8")
     return record
+
+
+def _measured_batch(objective: Objective, spec: PretrainSpec) -> int:
+    """A loss that couples the examples of a batch is measured as it was trained: another size is another loss."""
+    if objective.couples_batch:
+        return spec.train.micro_batch or spec.train.batch_size
+    return 256
 
 
 def _whether_it_learned(objective: MaskedAutoencoder, data: RunData, held_out: float) -> dict[str, Any]:
