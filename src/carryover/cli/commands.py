@@ -8,10 +8,12 @@ import tyro
 from carryover import __version__
 from carryover.cli.demo import DemoCommand
 from carryover.cli.diagnose import DiagnoseCommand
+from carryover.cli.pretrain import PretrainCommand
 from carryover.cli.theory.command import TheoryCommand
 
 Command = (
     Annotated[DiagnoseCommand, tyro.conf.subcommand("diagnose")]
+    | Annotated[PretrainCommand, tyro.conf.subcommand("pretrain")]
     | Annotated[DemoCommand, tyro.conf.subcommand("demo")]
     | Annotated[TheoryCommand, tyro.conf.subcommand("theory")]
 )
@@ -22,6 +24,8 @@ DESCRIPTION = (
 )
 
 
-def parse(arguments: Sequence[str] | None = None) -> DiagnoseCommand | DemoCommand | TheoryCommand:
+def parse(
+    arguments: Sequence[str] | None = None,
+) -> DiagnoseCommand | PretrainCommand | DemoCommand | TheoryCommand:
     """The command with its flags; exits with 2 and a usage message where they do not parse."""
     return tyro.cli(Command, prog="carryover", description=DESCRIPTION, args=arguments)

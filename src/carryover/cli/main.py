@@ -26,5 +26,5 @@ def run(arguments: Sequence[str] | None = None) -> int:
         print(f"carryover: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
-        print("carryover: interrupted; features that were extracted stay in the cache", file=sys.stderr)
+        print("carryover: interrupted; what was finished is kept", file=sys.stderr)
         return EXIT_INTERRUPTED

@@ -60,18 +60,16 @@ class RunData:
 def load_run_data(spec: PretrainSpec, *, device: str = "cpu") -> RunData:
     """Load, split and count; InputError where something cannot be read, is too small, or has another shape."""
     side = None if spec.image_size is None else (spec.image_size, spec.image_size)
-    whole = _load(spec.data, "data", seed=spec.seed, side=side, channels=None, device=device)
+    whole = _load(spec.data, "data", seed=spec.seed, side=side, device=device)
     size = whole.size
     downstream = None
     if spec.downstream is not None:
-        downstream = _load(
-            spec.downstream,
-            "downstream",
-            seed=spec.seed,
-            side=(size.height, size.width) if side is None else side,
-            channels=size.channels,
-            device=device,
-        )
+        downstream = _load(spec.downstream, "downstream", seed=spec.seed, side=side, device=device)
+        if downstream.size != size:
+            raise InputError(
+                f"[downstream] images are {_say(downstream.size)}, those of [data] are {_say(size)}: one encoder must "
+                "see both; give image_size to resize them, or data of the same number of channels"
+            )
         if len(downstream) < spec.train.downstream_batch:
             raise InputError(
                 f"downstream has {len(downstream)} images, fewer than downstream_batch = {spec.train.downstream_batch}"
@@ -88,18 +86,20 @@ def load_run_data(spec: PretrainSpec, *, device: str = "cpu") -> RunData:
     return RunData(train, held_out, downstream, tuple(mean), tuple(std))
 
 
-def _load(
-    spec: DataSpec, role: str, *, seed: int, side: tuple[int, int] | None, channels: int | None, device: str
-) -> ImageSet:
+def _load(spec: DataSpec, role: str, *, seed: int, side: tuple[int, int] | None, device: str) -> ImageSet:
     try:
         source = open_dataset(spec.path, split=spec.split, where=spec.where)
-        column = source.images(spec.image, size=side, channels=channels)
+        column = source.images(spec.image, size=side)
     except InputError as error:
         raise InputError(f"[{role}] {error}") from error
     if spec.max_examples is not None and spec.max_examples < len(column):
         rows = derive_generator(seed, "subset", role).choice(len(column), spec.max_examples, replace=False)
         column = column.take(np.sort(rows))
     return ImageSet(source.name, _decoded(column).to(device), tuple(column.example_hashes))
+
+
+def _say(size: ImageSize) -> str:
+    return f"{size.height} x {size.width} with {size.channels} channel{'s' if size.channels > 1 else ''}"
 
 
 def _decoded(column: ImageColumn) -> Tensor:
