@@ -99,6 +99,28 @@ def test_whole_images_are_encoded_as_transformers_does_without_mask():
     torch.testing.assert_close(objective.encode(IMAGES), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_the_masked_features_are_the_mean_of_visible_tokens_and_know_nothing_of_the_rest():
+    objective = vit_mae(**SMALL)
+    images = IMAGES.clone().requires_grad_()
+    found = objective.encode_masked(images, KEY)
+    order = patch_order(KEY, (4, 4))
+    with torch.no_grad():
+        # One example at a time, its visible patches alone, as transformers would see an image of four patches.
+        embeddings = objective.model.vit.embeddings
+        for example in range(5):
+            kept = order[example].argsort()[:4]
+            patches = embeddings.patch_embeddings(IMAGES[example : example + 1])[:, kept]
+            first = embeddings.cls_token + embeddings.position_embeddings[:, :1]
+            tokens = torch.cat([first, patches + embeddings.position_embeddings[:, 1 + kept]], dim=1)
+            for layer in objective.model.vit.layers:
+                tokens = layer(tokens, None)
+            expected = objective.model.vit.layernorm(tokens)[0, 1:].mean(dim=0)
+            torch.testing.assert_close(found[example].detach(), expected, rtol=1e-5, atol=1e-6)
+    found.sum().backward()
+    hidden = over_pixels(hidden_patches(order, 0.75), (4, 4), 4).expand_as(images) == 1
+    assert (images.grad[hidden] == 0).all() and (images.grad[~hidden] != 0).any()
+
+
 @torch.no_grad()
 def test_predicting_the_mean_costs_what_is_said():
     objective = vit_mae(**SMALL)

@@ -8,6 +8,7 @@ from carryover._core.errors import InputError
 from carryover.objectives.denoising import DenoisingAutoencoder
 from carryover.objectives.dual_heads import DualHeads
 from carryover.objectives.keyed import Key
+from carryover.objectives.mae import vit_mae
 from carryover.objectives.penalties import feature_frobenius, uniformity, weight_decay
 from carryover.objectives.radreg import radreg_penalty
 from carryover.objectives.regularizers import Regularizer, draw_signs
@@ -38,6 +39,24 @@ def test_each_kind_is_its_penalty_on_the_downstream_features():
     for kind, value in expected.items():
         given = radreg if kind == "radreg" else Regularizer(kind, 0.1)
         torch.testing.assert_close(given.penalty(own, POOL, KEY), value)
+
+
+@torch.no_grad()
+def test_the_masked_view_is_the_penalty_on_the_features_of_visible_patches():
+    own = vit_mae(image_size=16, patch_size=4, width=12, depth=1, heads=2, decoder_width=8, decoder_depth=1,
+                  decoder_heads=2)  # fmt: skip
+    images = torch.rand(30, 3, 16, 16, generator=torch.Generator().manual_seed(5))
+    features = own.encode_masked(images, KEY)
+    radreg = Regularizer("radreg", 0.1, head="l2", view="masked")
+    expected = {
+        "radreg": radreg_penalty(features, draw_signs(radreg, KEY), head="l2"),
+        "frobenius": feature_frobenius(features),
+        "uniformity": uniformity(features),
+    }
+    for kind, value in expected.items():
+        given = radreg if kind == "radreg" else Regularizer(kind, 0.1, view="masked")
+        torch.testing.assert_close(given.penalty(own, images, KEY), value)
+        assert given.penalty(own, images, KEY.at(5)) != value  # another step, another mask
 
 
 @pytest.mark.parametrize("kind", ["l2", "radreg", "frobenius", "uniformity"])
@@ -113,7 +132,12 @@ def test_the_heads_are_held_while_the_features_descend():
         (lambda: Regularizer("radreg", 0.1, radius=0.0), "radius must be > 0"),
         (lambda: Regularizer("radreg", 0.1, head="l2", n_outputs=2), "has one output, got n_outputs = 2"),
         (lambda: Regularizer("radreg", 0.1, signs="old"), "regularizer signs must be one of"),
+        (lambda: Regularizer("radreg", 0.1, view="cropped"), "regularizer view must be one of"),
         (lambda: Regularizer("radreg", 0.1).penalty(objective(), None, None), "give a downstream pool"),
+        (
+            lambda: Regularizer("radreg", 0.1, view="masked").penalty(objective(), POOL, KEY),
+            "needs an encoder that looks at visible patches only",
+        ),
         (lambda: DualHeads(lambda: nn.Linear(2, 1), n_draws=0), "n_draws must be >= 1"),
         (
             lambda: DualHeads(lambda: nn.Linear(2, 1), n_draws=2).correlations(

@@ -120,7 +120,8 @@ def _caps(sums: _Sums, head: Head, n_outputs: int) -> tuple[float, float, float]
     return whole, whole / math.sqrt(2), min(operator_norm, whole)
 
 
-def _mean_of(draws: np.ndarray, confidence: float) -> Estimate:
+def mean_of_draws(draws: Float[np.ndarray, " draws"], confidence: float = 0.95) -> Estimate:
+    """The mean of at least two independent draws, its standard error and Student interval."""
     mean, std_error = float(draws.mean()), float(draws.std(ddof=1) / math.sqrt(len(draws)))
     half = std_error * float(student_t.ppf((1 + confidence) / 2, len(draws) - 1))
     return Estimate(mean, std_error, (mean - half, mean + half), len(draws), confidence)
@@ -162,13 +163,13 @@ def rademacher_complexity_from_blocks(
     upper, lower, lipschitz = (scale * number for number in _caps(sums, head, n_outputs))
     root_mean_square = math.sqrt(np.trace(sums.gram) / (sums.n * len(sums.gram)))
     if root_mean_square > 0:
-        normalized = _mean_of(maxima / root_mean_square, confidence)
+        normalized = mean_of_draws(maxima / root_mean_square, confidence)
     else:
         normalized = Estimate.missing(
             "not_applicable", "every feature is zero, so there is no scale to divide by"
         )
     return RademacherComplexity(
-        estimate=_mean_of(maxima, confidence),
+        estimate=mean_of_draws(maxima, confidence),
         normalized=normalized,
         upper_cap=upper,
         lower_cap=lower,

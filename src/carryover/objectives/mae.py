@@ -68,6 +68,11 @@ class MaskedAutoencoder(nn.Module):
             hidden = layer(hidden, None)
         return vit.layernorm(hidden)[:, 1:].mean(dim=1)
 
+    def encode_masked(self, images: Tensor, key: Key) -> Tensor:
+        """Mean visible patch token (b, hidden) of images masked as in pretraining; the hidden patches cost nothing."""
+        order = patch_order(key, self.grid, self.strategy)
+        return self.model.vit(self.normalize(images), noise=order).last_hidden_state[:, 1:].mean(dim=1)
+
     @torch.no_grad()
     def mean_loss(self, images: Tensor) -> float:
         """The loss of predicting each patch's mean, over all patches: 1 - 1/p for normalised patches of p numbers."""

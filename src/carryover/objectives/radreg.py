@@ -9,7 +9,8 @@ section 5).  For these head classes the inner maximum is a norm, so that no inne
     l1          ||w||_1 <= R, one output        R max_j |(H^T s)_j| / n
 
 A mini-batch of n examples has a larger value than the pool of N (about sqrt(N / n) times for the same law): the values
-of runs compare only at the same n.  The same numbers as :mod:`carryover.measures.rademacher`, with gradients.
+of runs compare only at the same n, and :mod:`carryover.objectives.pool` gives the pool's own.  The same numbers as
+:mod:`carryover.measures.rademacher`, with gradients.
 """
 
 from typing import Literal
@@ -45,7 +46,7 @@ def radreg_penalty(
     if normalize:
         mean_square = features.square().mean()
         features = features / mean_square.clamp_min(torch.finfo(features.dtype).tiny).sqrt()
-    return radius / len(features) * _norms(signed_sums(features, signs), head).mean()
+    return radius / len(features) * inner_maxima(signed_sums(features, signs), head).mean()
 
 
 def signed_sums(features: Tensor, signs: Tensor) -> Tensor:
@@ -54,7 +55,8 @@ def signed_sums(features: Tensor, signs: Tensor) -> Tensor:
     return torch.einsum("nd,jnk->jdk", features, by_output.to(features.dtype))
 
 
-def _norms(sums: Tensor, head: Head) -> Tensor:
+def inner_maxima(sums: Tensor, head: Head) -> Tensor:
+    """The maximum over heads of norm at most 1 of <W, sums> for each draw, (draws,), from sums (draws, d, K)."""
     if head == "l1":
         return sums.abs().amax(dim=(1, 2))
     flat = sums.flatten(start_dim=1)

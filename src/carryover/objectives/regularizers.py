@@ -18,6 +18,7 @@ from carryover.objectives.radreg import HEADS, Head, radreg_penalty
 
 Kind = Literal["none", "l2", "radreg", "frobenius", "uniformity"]
 SIGNS = ("fresh", "fixed")
+VIEWS = ("whole", "masked")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Regularizer:
       "uniformity" the mean squared cosine between features
     - for "radreg": ``head`` and ``radius`` of the head class, ``n_outputs`` (1 unless the head is "frobenius"),
       ``n_draws`` of signs, ``signs`` "fresh" at every step or "fixed" for each example, ``normalize`` the features
+    - ``view`` of the downstream images: "whole", as a head will see them; "masked", for masked autoencoders, the
+      visible patches only, which costs as much less as pretraining's own view, and is another penalty
     Raises InputError for a strength < 0 and for what does not go together.
     """
 
@@ -39,9 +42,15 @@ class Regularizer:
     n_draws: int = 8
     signs: Literal["fresh", "fixed"] = "fresh"
     normalize: bool = False
+    view: Literal["whole", "masked"] = "whole"
 
     def __post_init__(self) -> None:
-        for name, permitted in (("kind", tuple(PENALTIES)), ("head", HEADS), ("signs", SIGNS)):
+        for name, permitted in (
+            ("kind", tuple(PENALTIES)),
+            ("head", HEADS),
+            ("signs", SIGNS),
+            ("view", VIEWS),
+        ):
             if getattr(self, name) not in permitted:
                 raise InputError(
                     f"regularizer {name} must be one of {permitted}, got {getattr(self, name)!r}"
@@ -72,6 +81,18 @@ class Regularizer:
         return PENALTIES[self.kind](self, objective, images, key)
 
 
+def viewed_features(regularizer: Regularizer, objective: Objective, images: Tensor, key: Key) -> Tensor:
+    """Features (n, d) of downstream images in the regularizer's view; InputError where the objective has no such."""
+    if regularizer.view == "whole":
+        return objective.encode(images)
+    if not hasattr(objective, "encode_masked"):
+        raise InputError(
+            "regularizer view 'masked' needs an encoder that looks at visible patches only, as objective 'mae' has; "
+            "use view 'whole'"
+        )
+    return objective.encode_masked(images, key)
+
+
 def draw_signs(regularizer: Regularizer, key: Key) -> Tensor:
     """Signs as :func:`~carryover.objectives.radreg.radreg_penalty` takes them: functions of the example, and of the
     step where they are fresh.
@@ -92,7 +113,7 @@ def _l2(_: Regularizer, objective: Objective, __: Tensor | None, ___: Key | None
 
 def _radreg(regularizer: Regularizer, objective: Objective, images: Tensor | None, key: Key | None) -> Tensor:
     return radreg_penalty(
-        objective.encode(images),
+        viewed_features(regularizer, objective, images, key),
         draw_signs(regularizer, key),
         head=regularizer.head,
         radius=regularizer.radius,
@@ -100,12 +121,16 @@ def _radreg(regularizer: Regularizer, objective: Objective, images: Tensor | Non
     )
 
 
-def _frobenius(_: Regularizer, objective: Objective, images: Tensor | None, __: Key | None) -> Tensor:
-    return feature_frobenius(objective.encode(images))
+def _frobenius(
+    regularizer: Regularizer, objective: Objective, images: Tensor | None, key: Key | None
+) -> Tensor:
+    return feature_frobenius(viewed_features(regularizer, objective, images, key))
 
 
-def _uniformity(_: Regularizer, objective: Objective, images: Tensor | None, __: Key | None) -> Tensor:
-    return uniformity(objective.encode(images))
+def _uniformity(
+    regularizer: Regularizer, objective: Objective, images: Tensor | None, key: Key | None
+) -> Tensor:
+    return uniformity(viewed_features(regularizer, objective, images, key))
 
 
 Penalty = Callable[[Regularizer, Objective, Tensor | None, Key | None], Tensor]
