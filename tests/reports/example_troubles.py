@@ -3,9 +3,19 @@
 from typing import Any
 
 from example_estimates import est, missing
+from example_pretraining import pretrained_record
 from example_record import example_record
 
-__all__ = ["HOSTILE", "est", "example_record", "fail_model", "missing", "rename", "troubled_record"]
+__all__ = [
+    "HOSTILE",
+    "est",
+    "example_record",
+    "fail_model",
+    "missing",
+    "pretrained_record",
+    "rename",
+    "troubled_record",
+]
 
 HOSTILE = "<script>alert(1)</script>&\"'"
 

@@ -8,7 +8,7 @@ import pytest
 from carryover._core.errors import InputError
 from carryover.reports.html import render_report
 
-NAMES = ("troubled", "one", "twelve", "regression", "nothing")
+NAMES = ("troubled", "one", "twelve", "regression", "pretrained", "nothing")
 
 
 class _Page(HTMLParser):
@@ -158,3 +158,22 @@ def test_a_record_against_the_schema_is_refused(examples):
     record["models"][0]["n_features"] = -1
     with pytest.raises(InputError, match=r"models\[0\]\.n_features"):
         render_report(record)
+
+
+def test_pretraining_is_shown_only_where_a_model_has_it(pages, parsed, examples):
+    assert "Excess over the best of its family" not in pages["troubled"]
+    cells = parsed["pretrained"].cells
+    names = [model["name"] for model in examples.pretrained_record()["models"]]
+    start = cells.index("Excess over the best of its family") + 1
+    rows = [[" ".join(cell.split()) for cell in cells[at : at + 5]] for at in range(start, start + 15, 5)]
+    assert [row[0] for row in rows] == [f"{name}objective: context encoder" for name in names[:3]]
+    assert rows[0][4].endswith("the best of 2") and rows[1][4].endswith(f"the best of 2 is {names[0]}")
+    assert (
+        rows[1][1].startswith("0.831") and rows[1][2].startswith("0.857") and rows[1][3].startswith("0.025")
+    )
+    assert "no other candidate was pretrained by the same loss" in rows[2][4]
+
+
+def test_notes_on_models_are_shown_and_escaped(pages):
+    assert "Notes on the models" not in pages["one"]
+    assert "3 of the 500 training examples (rows 1, 2, 9) were in the pool &lt;b&gt;." in pages["pretrained"]

@@ -25,6 +25,7 @@ def test_every_example_meets_the_schema(examples):
         examples.example_record(),
         examples.example_record(1, task="regression"),
         examples.troubled_record(),
+        examples.pretrained_record(),
         examples.fail_model(examples.example_record(2), 1, "truncated"),
     ):
         check_record(record)
@@ -148,3 +149,29 @@ def test_the_schema_document_names_every_field(examples):
     assert not missing
     assert all(f"`{key}`" in document for key in free)
     assert json.loads(json.dumps(record))["schema"] in document
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (
+            ["terms", "pretraining", "gap", "value"],
+            None,
+            r"terms\.pretraining\.gap\.value must be a number exactly",
+        ),
+        (["terms", "pretraining", "family"], "all", r"terms\.pretraining\.family must be a list"),
+        (["terms", "pretraining", "objective"], 3, r"terms\.pretraining\.objective must be text"),
+        (["notes"], "one", r"models\[0\]\.notes must be a list"),
+    ],
+)
+def test_a_wrong_field_of_pretraining_is_named(examples, path, value, said):
+    record = examples.pretrained_record()
+    _put(record, ["models", 0, *path], value)
+    with pytest.raises(InputError, match=said):
+        check_record(record)
+
+
+def test_a_record_without_pretraining_terms_is_still_read(examples):
+    record = examples.example_record()
+    assert "pretraining" not in record["models"][0]["terms"]
+    check_record(record)

@@ -55,3 +55,20 @@ def test_types_do_not_depend_on_the_record(examples, written, tmp_path):
         table = pd.read_parquet(path)
         assert list(table.columns) == list(COLUMNS[path.stem])
         assert table.dtypes.astype(str).to_dict() == tables[path.stem].dtypes.astype(str).to_dict()
+
+
+def test_pretraining_terms_and_notes_are_in_the_tables(examples, tmp_path):
+    record = examples.pretrained_record()
+    paths = {path.stem: path for path in write_tables(record, tmp_path)}
+    terms = pd.read_parquet(paths["terms"]).set_index(["model", "term"])
+    for model in record["models"]:
+        for key in ("train", "held_out", "gap", "excess"):
+            row, wanted = terms.loc[(model["name"], f"pretraining_{key}")], model["terms"]["pretraining"][key]
+            assert row["status"] == wanted["status"]
+            if wanted["status"] == "ok":
+                assert row["value"] == wanted["value"] and row["n_samples"] == wanted["n_samples"]
+            else:
+                assert row["value"] is pd.NA and row["reason"] == wanted["reason"]
+    assert len(terms) == 4 * 6
+    notes = pd.read_parquet(paths["models"])["notes"]
+    assert notes[1].splitlines() == record["models"][1]["notes"] and notes[3] is pd.NA

@@ -52,7 +52,10 @@ class DiagnoseCommand:
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("carryover-report")
     """Folder for report.html, report.json and tables/."""
     model: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="NAME=PATH")] = ()
-    """A candidate: a transformers folder or hub id, a factory file.py:function, or a features file. Repeat."""
+    """A candidate: a folder of carryover pretrain, a transformers folder or hub id, a factory file.py:function, or a
+    features file. Repeat."""
+    allow_overlap: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="NAME")] = ()
+    """Let this model's unlabelled pool hold labelled examples; every report then says so. Repeat."""
     target: TargetFlags = field(default_factory=TargetFlags)
     measure: MeasureFlags = field(default_factory=MeasureFlags)
     seed: int | None = None
@@ -96,7 +99,7 @@ class DiagnoseCommand:
         )
 
     def _overrides(self) -> dict[str, Any]:
-        flags = {"seed": self.seed}
+        flags = {"seed": self.seed, "allow_overlap": self.allow_overlap or None}
         for table in ("target", "measure"):
             values = dataclasses.asdict(getattr(self, table))
             flags |= {f"{table}.{key}": value for key, value in values.items()}

@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING
 
 from carryover._core.errors import InputError
 from carryover.data.feature_files import FeatureFile, open_features
+from carryover.diagnosis.pretrained import load_pretrained, names_a_run, normalisation_sentence
 from carryover.diagnosis.specs import ModelSpec
 
 if TYPE_CHECKING:
     from carryover.data.images import ImageColumn
     from carryover.models.records import LoadedModel
+    from carryover.objectives.finished import FinishedRun
 
 
 @dataclass(frozen=True)
 class Candidate:
     """A model that features can be had from: a loaded network, or a file (with one for the test split).
 
-    ``chosen_without``: whether the representation is known to have been made without the labelled examples:
-    True for fixed maps, False for one fitted to them, None where nobody can know.
+    ``chosen_without``: whether the representation is known to have been made without the labelled training examples:
+    True for fixed maps, False for one fitted to them (with or without their labels), None where nobody can know;
+    ``chosen_without_test`` the same of the test examples.  ``run``: the pretraining run it comes from.
     """
 
     name: str
@@ -28,11 +31,13 @@ class Candidate:
     preprocessing: str
     weights_hash: str
     chosen_without: bool | None
+    chosen_without_test: bool | None = None
     notes: tuple[str, ...] = ()
     network: "LoadedModel | None" = None
     file: FeatureFile | None = None
     test_file: FeatureFile | None = None
     pretraining_file: FeatureFile | None = None
+    run: "FinishedRun | None" = None
 
 
 def open_feature_candidates(specs: Sequence[ModelSpec]) -> dict[int, Candidate]:
@@ -95,6 +100,8 @@ def _from_network(
     from carryover.models.loading import ModelSource, load_model
 
     name = spec.name or _default_name(spec)
+    if names_a_run(spec):
+        return _from_run(name, spec)
     if spec.baseline is not None:
         network = load_baseline(name, spec.baseline, images, seed=seed)
     else:
@@ -125,8 +132,25 @@ def _from_network(
         preprocessing=network.preprocessing.sentence(),
         weights_hash=network.weights_hash,
         chosen_without=chosen_without,
+        chosen_without_test=True if chosen_without is not None else None,
         notes=network.notes,
         network=network,
+    )
+
+
+def _from_run(name: str, spec: ModelSpec) -> Candidate:
+    """A pretraining run; what it was chosen without is found when its examples meet the target's."""
+    network, run = load_pretrained(name, spec)
+    return Candidate(
+        name=name,
+        kind=network.kind,
+        feature=network.description,
+        preprocessing=f"{network.preprocessing.sentence()} {normalisation_sentence(run.record)}",
+        weights_hash=network.weights_hash,
+        chosen_without=None,
+        notes=network.notes,
+        network=network,
+        run=run,
     )
 
 

@@ -6,6 +6,7 @@ from carryover._core.errors import InputError
 from carryover.data.hashing import overlap
 from carryover.diagnosis.candidates import Candidate, named_uniquely, open_feature_candidates, open_networks
 from carryover.diagnosis.gathering import Pools
+from carryover.diagnosis.leaks import guard
 from carryover.diagnosis.options import RunOptions
 from carryover.diagnosis.pools import load_pool
 from carryover.diagnosis.specs import DiagnosisSpec
@@ -60,7 +61,8 @@ def open_inputs(spec: DiagnosisSpec, options: RunOptions) -> Inputs:
     )
     opened = {**files, **networks}
     candidates = named_uniquely([opened[index] for index in sorted(opened)])
-    return Inputs(target, tuple(candidates), pools, tuple(_overlaps(target, pools)))
+    candidates, seen = guard(candidates, target, spec.allow_overlap)
+    return Inputs(target, tuple(candidates), pools, (*seen, *_overlaps(target, pools)))
 
 
 def _check_pools(spec: DiagnosisSpec) -> None:

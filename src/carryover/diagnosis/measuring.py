@@ -62,10 +62,12 @@ def measure(
     *,
     seed: int,
     chosen_without: bool | None,
+    chosen_without_test: bool | None,
     report: Report,
 ) -> Measurements:
     """Measure one candidate.  ``seed`` gives every candidate the same subsets, so that they can be compared in pairs.
 
+    ``chosen_without`` (training examples) and ``chosen_without_test`` set the state of the bounds' assumptions.
     ``report`` is told each stage and the fraction done.  Beyond ``spec.max_rows`` training rows, the probe and the
     Rademacher complexity work from sums over all rows, the rest on a subsample that the notes state.
     """
@@ -131,7 +133,14 @@ def measure(
         ),
         total_variation=variation,
         likeness=likeness,
-        bounds=_bounds(probe, rows, target, seed=seed, chosen_without=chosen_without),
+        bounds=_bounds(
+            probe,
+            rows,
+            target,
+            seed=seed,
+            chosen_without=chosen_without,
+            chosen_without_test=chosen_without_test,
+        ),
         notes=tuple(notes),
     )
 
@@ -182,7 +191,13 @@ def _domain(
 
 
 def _bounds(
-    probe: Probe, rows: Rows, target: Target, *, seed: int, chosen_without: bool | None
+    probe: Probe,
+    rows: Rows,
+    target: Target,
+    *,
+    seed: int,
+    chosen_without: bool | None,
+    chosen_without_test: bool | None,
 ) -> dict[str, Bound]:
     if target.task == "regression":
         reason = "it bounds an error rate, and the target is a number"
@@ -199,7 +214,7 @@ def _bounds(
         "holdout": holdout_bound(
             probe.correct,
             groups=target.test.groups,
-            representation_independent=True if chosen_without is not None else None,
+            representation_independent=chosen_without_test,
             test_untouched=True,
         ),
         "rademacher": rademacher_bound(

@@ -20,6 +20,7 @@ from carryover.diagnosis.identity import content_hashes, run_id, threads_in_use,
 from carryover.diagnosis.inputs import Inputs, open_inputs
 from carryover.diagnosis.measuring import Measurements, measure
 from carryover.diagnosis.options import RunOptions
+from carryover.diagnosis.pretraining_terms import pretraining_terms
 from carryover.diagnosis.record import (
     SCHEMA,
     failed_model_record,
@@ -112,6 +113,7 @@ def _measure_one(candidate: Candidate, inputs: Inputs, spec: DiagnosisSpec, opti
         spec.measure,
         seed=spec.seed,
         chosen_without=candidate.chosen_without,
+        chosen_without_test=candidate.chosen_without_test,
         report=lambda stage, done: options.progress(f"{candidate.name}: {stage}", done),
     )
     return _Measured(candidate, measurements, seconds=time.monotonic() - start)
@@ -126,6 +128,7 @@ def _record(
     rows = {one: failed_model_record(one_candidate, failed[one])
             for one_candidate in inputs.candidates for one in [one_candidate.name] if one in failed}  # fmt: skip
     ranking, verdicts = [], []
+    terms = pretraining_terms(inputs.candidates)
     if measured:
         resampling = draw_resampling(
             measured[0].measurements.curve,
@@ -138,7 +141,11 @@ def _record(
         for one in measured:
             name = one.candidate.name
             rows[name] = model_record(
-                one.candidate, one.measurements, extrapolations[name], seconds=one.seconds
+                one.candidate,
+                one.measurements,
+                extrapolations[name],
+                pretraining=terms[name],
+                seconds=one.seconds,
             )
             rivals = {other: found.asymptote for other, found in extrapolations.items() if other != name}
             verdict = judge(

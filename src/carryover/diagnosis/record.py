@@ -8,6 +8,7 @@ import numpy as np
 from carryover._core.results import Bound, Estimate
 from carryover.diagnosis.candidates import Candidate
 from carryover.diagnosis.measuring import NO_SAMPLE, Measurements
+from carryover.diagnosis.pretraining_terms import PretrainingTerms
 from carryover.diagnosis.probing import Probe
 from carryover.diagnosis.target import Target
 from carryover.diagnosis.verdicts import Verdict
@@ -63,7 +64,12 @@ def failed_model_record(candidate: Candidate, reason: str) -> dict[str, Any]:
 
 
 def model_record(
-    candidate: Candidate, measured: Measurements, extrapolation: Extrapolation, *, seconds: float
+    candidate: Candidate,
+    measured: Measurements,
+    extrapolation: Extrapolation,
+    *,
+    pretraining: PretrainingTerms,
+    seconds: float,
 ) -> dict[str, Any]:
     """Everything about one candidate."""
     return {
@@ -83,6 +89,7 @@ def model_record(
         "terms": {
             "rademacher": _rademacher_record(measured.rademacher),
             "total_variation": _variation_record(measured.total_variation),
+            "pretraining": _pretraining_record(pretraining),
         },
         "bounds": {name: bound_record(bound) for name, bound in measured.bounds.items()},
     }
@@ -176,6 +183,17 @@ def _variation_record(measured: TotalVariation | None) -> dict[str, Any]:
         "n_pretraining": int(measured.n_pretraining),
         "n_target": int(measured.n_target),
         "note": measured.note,
+    }
+
+
+def _pretraining_record(terms: PretrainingTerms) -> dict[str, Any]:
+    return {
+        "objective": terms.objective,
+        "train": estimate_record(terms.train),
+        "held_out": estimate_record(terms.held_out),
+        "gap": estimate_record(terms.gap),
+        "excess": estimate_record(terms.excess),
+        "family": list(terms.family),
     }
 
 

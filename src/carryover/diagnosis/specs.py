@@ -16,9 +16,9 @@ MODEL_KINDS = ("path", "factory", "features", "baseline", "timm")
 class ModelSpec:
     """One candidate.  Exactly one of ``path``, ``factory``, ``features``, ``baseline`` and ``timm`` is given.
 
-    ``path``: folder or hub id in transformers format.  ``factory``: ``file.py:function`` or
-    ``package.module:function`` returning an ``nn.Module``, with ``weights``.  ``features``: a file of
-    precomputed features (``test_features`` for the test split, ``labels_file`` where the file has no labels,
+    ``path``: folder of a pretraining run, or folder or hub id in transformers format.  ``factory``:
+    ``file.py:function`` or ``package.module:function`` returning an ``nn.Module``, with ``weights``.  ``features``: a
+    file of precomputed features (``test_features`` for the test split, ``labels_file`` where the file has no labels,
     ``pretraining_features`` for the pretraining sample).  ``baseline``: pixels, pca or random_convolution.
     ``layer``: which feature is taken, ``pooled``, ``cls`` or the name of a submodule.
     """
@@ -124,13 +124,18 @@ class MeasureSpec:
 
 @dataclass(frozen=True)
 class DiagnosisSpec:
-    """The whole question: candidates, target, pools, and how to measure."""
+    """The whole question: candidates, target, pools, and how to measure.
+
+    ``allow_overlap``: names of pretrained models whose unlabelled pool may hold labelled examples of the target; every
+    report then says so.
+    """
 
     models: tuple[ModelSpec, ...] = ()
     target: TargetSpec = TargetSpec()
     unlabelled: PoolSpec | None = None
     pretraining_sample: PoolSpec | None = None
     measure: MeasureSpec = MeasureSpec()
+    allow_overlap: tuple[str, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:

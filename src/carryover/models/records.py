@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from carryover._core.errors import InputError
 from carryover.models.preprocessing import Preprocessing
 
-Kind = Literal["transformers", "factory", "timm", "baseline"]
+Kind = Literal["transformers", "factory", "timm", "baseline", "pretrained"]
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def load_transformers(path: str | Path) -> TransformersModel:
     ``pixel_values``, damaged or non-finite weights, and keys that do not fit (listed).
     """
     place = _check_place(path)
-    with _quiet_transformers():
+    with quiet_transformers():
         config = _load_config(place)
         loader, config = _choose_loader(config, place)
         module, info = _load_module(loader, place, config)
@@ -83,7 +83,7 @@ def _check_place(path: str | Path) -> str:
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """No progress bars and no load report on the terminal: what they say is in the notes and errors."""
     from transformers.utils import logging
 

@@ -34,14 +34,15 @@ RUN, RESULT, HELD_OUT_LOSSES = "run.json", "result.json", "held_out_losses.safet
 class PretrainingLosses:
     """The measured losses of a run.
 
-    ``of_examples`` (m,): the loss of each held-out image (of each batch, for losses that couple one), empty without;
-    two runs with the same ``seed`` and the same ``held_out_hash`` measured the same images with the same masks.
+    ``of_examples`` (m,): the loss of each held-out image (of each ``batch`` of them, for losses that couple one), empty
+    without.  Two runs with the same ``seed`` and ``held_out_hash`` measured the same images with the same masks.
     """
 
     train: Estimate
     held_out: Estimate
     of_examples: Float[np.ndarray, " m"]
     held_out_hash: str | None
+    batch: int
     seed: int
 
 
@@ -105,12 +106,13 @@ def _losses(folder: Path, record: EncoderRecord) -> PretrainingLosses:
             build(Estimate, result["pretraining_loss"][part]) for part in ("train", "held_out")
         )
         seed, held_out_hash = int(run["spec"]["seed"]), run["hashes"].get("held_out")
+        batch = int(result["measured_batch"])
         values = load_file(checked_file(folder / HELD_OUT_LOSSES, result["held_out_losses_sha256"]))["losses"]
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
         raise InputError(f"the records in {folder} are damaged: {type(error).__name__} {error}") from error
-    return PretrainingLosses(train, held_out, values.astype(np.float64), held_out_hash, seed)
+    return PretrainingLosses(train, held_out, values.astype(np.float64), held_out_hash, batch, seed)
 
 
 def _read_json(path: Path, schema: str) -> dict[str, Any]:

@@ -45,6 +45,7 @@ def write_result(
             "held_out": dataclasses.asdict(held_out),
         },
         "gap": held_out.value - train_loss.value if held_out.ok and train_loss.ok else None,
+        "measured_batch": batch,
         "held_out_losses_sha256": path_hash(folder / HELD_OUT_LOSSES),
         "last": dict(found.last),
         "notes": [],

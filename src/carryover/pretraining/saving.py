@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from carryover.data.hash_tables import save_hash_tables
 from carryover.data.hashing import path_hash
 from carryover.models.encoders import ImageSize
+from carryover.models.transformers_models import quiet_transformers
 from carryover.objectives.base import Objective
 from carryover.objectives.mae import MaskedAutoencoder
 from carryover.objectives.saved import EXAMPLE_HASHES, MODEL, SCHEMA, WEIGHTS
@@ -33,7 +34,8 @@ def save_encoder(
     try:
         partial.mkdir(parents=True)
         if isinstance(objective, MaskedAutoencoder):
-            objective.model.save_pretrained(partial)
+            with quiet_transformers():
+                objective.model.save_pretrained(partial)
             _write_json(partial / "preprocessor_config.json", _image_processor(size, data))
         weights = {name: value.detach().cpu().contiguous() for name, value in objective.state_dict().items()}
         save_file(weights, partial / WEIGHTS)

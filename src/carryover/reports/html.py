@@ -15,7 +15,14 @@ from carryover.reports.figures import Picture, draw_figures
 from carryover.reports.metric import largest_class_share, metric_of
 from carryover.reports.record import check_record
 from carryover.reports.schema import BOUNDS, CAUSES
-from carryover.reports.summaries import assumptions_of, curve_counts, scores_by_availability
+from carryover.reports.summaries import (
+    assumptions_of,
+    curve_counts,
+    family_words,
+    noted_models,
+    pretrained_models,
+    scores_by_availability,
+)
 
 CLASSES_SHOWN_OPEN = 12
 
@@ -97,6 +104,9 @@ def render_report(record: Mapping[str, Any]) -> str:
             percent_scores=PERCENT_SCORES,
             agreement={score: ranking_agreement(record, score) for score in shown},
             counts=curve_counts(record),
+            pretrained=[model for model in order if model in pretrained_models(record)],
+            noted=noted_models(record),
+            family_words=family_words,
             bounds=BOUNDS,
             causes=CAUSES,
             assumptions={name: assumptions_of(record, name) for name in BOUNDS},

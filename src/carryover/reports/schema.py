@@ -26,6 +26,7 @@ SCHEMA = "carryover.diagnosis/1"
 SCORES = ("logme", "h_score", "leep", "nleep", "nce", "transrate", "pactran", "knn", "ridge_loo")
 BOUNDS = ("holdout", "rademacher", "pac_bayes")
 CAUSES = ("labels", "representation", "domain")
+PRETRAINING_TERMS = ("train", "held_out", "gap", "excess")
 
 _status = choice("ok", "failed", "abstained", "not_applicable")
 _reasoned = {"status": _status, "reason": nullable(text)}
@@ -113,13 +114,21 @@ _probe = {
     "classification": fields({"kind": text, "penalty": number, **_accuracies, "logistic": nullable(plain)}),
     "regression": fields({"kind": text, "penalty": number, "r2": estimate, "mse": estimate}),
 }
+_pretraining = fields(
+    {
+        "objective": nullable(text),
+        **{name: estimate for name in PRETRAINING_TERMS},
+        "family": items(text),
+    }
+)
 _terms = fields(
     {
         "rademacher": _estimate_with(head=text, radius=number, cap=number, normalized=number, n=count),
         "total_variation": _estimate_with(
             accuracy_of_test=plain, n_pretraining=nullable(count), n_target=nullable(count)
         ),
-    }
+    },
+    {"pretraining": _pretraining},
 )
 
 
@@ -136,7 +145,7 @@ def _model(task: str) -> Check:
         "terms": _terms,
         "bounds": fields({name: _bound for name in BOUNDS}),
     }
-    return when_ok(measured, {"name": text, "kind": text})
+    return every(when_ok(measured, {"name": text, "kind": text}), fields({}, {"notes": items(text)}))
 
 
 _class = fields({"name": text, "n_train": count, "n_test": count})

@@ -23,6 +23,30 @@ def scores_by_availability(record: Mapping[str, Any]) -> tuple[list[str], list[d
     return shown, absent
 
 
+def pretrained_models(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Measured models whose pretraining losses are known, in the record's order."""
+    measured = [model for model in _measured(record) if "pretraining" in model["terms"]]
+    return [model for model in measured if model["terms"]["pretraining"]["train"]["status"] == "ok"]
+
+
+def family_words(record: Mapping[str, Any], model: Mapping[str, Any]) -> str:
+    """Against whom the excess of a pretrained model is counted."""
+    excess = {
+        one["name"]: one["terms"]["pretraining"]["excess"]["value"] for one in pretrained_models(record)
+    }
+    family = model["terms"]["pretraining"]["family"]
+    known = [name for name in family if excess.get(name) is not None]
+    best = min(known, key=excess.get)
+    if excess[model["name"]] == excess[best]:
+        return f"the best of {len(family)}"
+    return f"the best of {len(family)} is {best}"
+
+
+def noted_models(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Models with something to note."""
+    return [model for model in record["models"] if model.get("notes")]
+
+
 def curve_counts(record: Mapping[str, Any]) -> list[int]:
     """All numbers of labels at which some learning curve was measured, ascending."""
     curves = [model["learning_curve"] for model in _measured(record)]

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from carryover.reports.metric import metric_of
+from carryover.reports.schema import PRETRAINING_TERMS
 
 Row = dict[str, Any]
 _ESTIMATE_COLUMNS = {
@@ -30,6 +31,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "preprocessing": "string",
         "weights_hash": "string",
         "seconds": "Float64",
+        "notes": "string",
     },
     "probes": {
         "model": "string",
@@ -81,7 +83,8 @@ def _spread(estimate: Mapping[str, Any]) -> Row:
 
 def _models(record: Mapping[str, Any]) -> Iterator[Row]:
     for model in record["models"]:
-        yield {"model": model["name"], **{key: model.get(key) for key in COLUMNS["models"] if key != "model"}}
+        row = {key: model.get(key) for key in COLUMNS["models"] if key not in ("model", "notes")}
+        yield {"model": model["name"], **row, "notes": "\n".join(model.get("notes") or ()) or None}
 
 
 def _measured(record: Mapping[str, Any], part: str) -> Iterator[tuple[str, Mapping[str, Any] | None, Row]]:
@@ -110,6 +113,19 @@ def _estimates(record: Mapping[str, Any], part: str, column: str) -> Iterator[Ro
             yield {"model": name, **why}
         for key, estimate in (values or {}).items():
             yield {"model": name, column: key, **_spread(estimate)}
+
+
+def _terms(record: Mapping[str, Any]) -> Iterator[Row]:
+    """The terms, with those of pretraining one by one as ``pretraining_train`` and so on."""
+    for name, terms, why in _measured(record, "terms"):
+        if terms is None:
+            yield {"model": name, **why}
+            continue
+        flat = {key: value for key, value in terms.items() if key != "pretraining"}
+        if "pretraining" in terms:
+            flat |= {f"pretraining_{key}": terms["pretraining"][key] for key in PRETRAINING_TERMS}
+        for key, estimate in flat.items():
+            yield {"model": name, "term": key, **_spread(estimate)}
 
 
 def _learning_curves(record: Mapping[str, Any]) -> Iterator[Row]:
@@ -165,7 +181,7 @@ _ROWS = {
     "models": _models,
     "probes": _probes,
     "scores": lambda record: _estimates(record, "scores", "score"),
-    "terms": lambda record: _estimates(record, "terms", "term"),
+    "terms": _terms,
     "learning_curves": _learning_curves,
     "bounds": _bounds,
     "ranking": _ranking,

@@ -61,6 +61,12 @@ TERM_NAMES = {
     "rademacher": "Rademacher complexity of the representation",
     "total_variation": "Total variation, pretraining sample to target",
 }
+PRETRAINING_NAMES = {
+    "train": "Loss on training images",
+    "held_out": "Loss on held-out images",
+    "gap": "Gap, held-out less training",
+    "excess": "Excess over the best of its family",
+}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
