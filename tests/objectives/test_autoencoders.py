@@ -12,6 +12,7 @@ from carryover.objectives.denoising import DenoisingAutoencoder
 from carryover.objectives.keyed import Key
 from carryover.objectives.mae import vit_mae
 from carryover.objectives.masking import hidden_patches, over_pixels, patch_order
+from carryover.objectives.positions import grid_positions
 
 SMALL = {"image_size": 16, "patch_size": 4, "width": 12, "depth": 2, "heads": 2}
 SMALL |= {"decoder_width": 8, "decoder_depth": 1, "decoder_heads": 2}
@@ -200,3 +201,38 @@ def test_denoising_compares_with_the_clean_image():
 def test_bad_input(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+def test_positions_are_told_apart_by_dot_products_that_depend_on_the_distance_alone():
+    table = grid_positions((3, 5), 8).double().reshape(3, 5, 8)
+    # cos(a) cos(b) + sin(a) sin(b) = cos(a - b): a sum of cosines of row and column distance.
+    rates = torch.tensor([1.0, 0.01], dtype=torch.float64)
+    for here in ((0, 0), (1, 3), (2, 4)):
+        for there in ((0, 1), (2, 0)):
+            rows, columns = here[0] - there[0], here[1] - there[1]
+            expected = torch.cos(rates * rows).sum() + torch.cos(rates * columns).sum()
+            torch.testing.assert_close(table[here] @ table[there], expected, atol=1e-6, rtol=0)
+    with pytest.raises(InputError, match="multiple of 4"):
+        grid_positions((2, 2), 6)
+
+
+def test_a_new_masked_autoencoder_knows_places_and_learns_what_only_places_tell():
+    objective = vit_mae(**SMALL)
+    generator = torch.Generator().manual_seed(5)
+    # Moving patches around changes what the encoder says: it is not blind to position.
+    patches = IMAGES.unfold(2, 4, 4).unfold(3, 4, 4)
+    moved = patches.flip(2).permute(0, 1, 2, 4, 3, 5).reshape(IMAGES.shape)
+    assert (objective.encode(IMAGES) - objective.encode(moved)).abs().max() > 1e-3
+    # Images that are noise plus one fixed, centred pattern in each place: the pattern is predictable from place alone.
+    config = {**SMALL, "normalize_patches": False}
+    objective = vit_mae(**config)
+    pattern = torch.randn(1, 3, 16, 16, generator=generator)
+    optimizer = torch.optim.Adam(objective.parameters(), 1e-2)
+    for step in range(120):
+        ids = torch.arange(16) + 16 * step
+        images = pattern + 0.3 * torch.randn(16, 3, 16, 16, generator=generator)
+        optimizer.zero_grad()
+        loss = objective.loss(images, Key(0, step, ids))
+        loss.backward()
+        optimizer.step()
+    assert float(loss.detach()) < 0.5 * float(pattern.var())

@@ -10,6 +10,7 @@ from carryover._core.errors import InputError
 from carryover.models.seeding import seeded_torch
 from carryover.objectives.keyed import Key
 from carryover.objectives.masking import STRATEGIES, Strategy, n_visible, patch_grid, patch_order
+from carryover.objectives.positions import grid_positions
 
 
 class MaskedAutoencoder(nn.Module):
@@ -125,4 +126,21 @@ def vit_mae(
         **others,
     )
     with seeded_torch(seed):
-        return MaskedAutoencoder(ViTMAEForPreTraining(config), strategy, normalize)
+        model = ViTMAEForPreTraining(config)
+        _start_tokens(model)
+        return MaskedAutoencoder(model, strategy, normalize)
+
+
+@torch.no_grad()
+def _start_tokens(model: ViTMAEForPreTraining) -> None:
+    """Positions by sines and cosines, class and mask token normal, as MAE starts.
+
+    transformers 5 leaves them all 0 in a model made from a config, and never trains the positions: such a network
+    cannot tell one place from another.
+    """
+    embeddings, decoder, config = model.vit.embeddings, model.decoder, model.config
+    grid = patch_grid(config.image_size, config.image_size, config.patch_size)
+    for positions in (embeddings.position_embeddings, decoder.decoder_pos_embed):
+        positions[0, 1:] = grid_positions(grid, positions.shape[-1])
+    for token in (embeddings.cls_token, decoder.mask_token):
+        token.normal_(std=config.initializer_range)
