@@ -29,8 +29,9 @@ def read_config(
 ) -> DiagnosisSpec:
     """The spec of a config file (or of the same tables as a mapping), with flags laid over it.
 
-    ``models``: NAME=PATH each, a transformers folder, a factory ``file.py:function`` or a features file by its
-    ending.  ``overrides``: dotted keys such as ``target.n_labels``; None leaves the config's value.
+    ``models``: NAME=PATH each, a folder of a pretraining run or in transformers format, a factory ``file.py:function``
+    or a features file by its ending.  ``overrides``: dotted keys such as ``target.n_labels``; None leaves the config's
+    value.
     Relative paths in a file count from the file's folder.  Raises InputError for unknown keys and wrong types.
     """
     tables = read_tables(config, overrides=overrides, path_keys=_PATH_KEYS)
