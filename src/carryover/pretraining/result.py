@@ -16,6 +16,7 @@ from carryover.objectives.finished import HELD_OUT_LOSSES, RESULT, RESULT_SCHEMA
 from carryover.objectives.mae import MaskedAutoencoder
 from carryover.pretraining.data import RunData
 from carryover.pretraining.phase import loss_estimate, measured_losses
+from carryover.pretraining.pool_report import radreg_of_pool
 from carryover.pretraining.specs import PretrainSpec
 from carryover.training.loop import LoopResult
 
@@ -47,6 +48,7 @@ def write_result(
         "gap": held_out.value - train_loss.value if held_out.ok and train_loss.ok else None,
         "measured_batch": batch,
         "held_out_losses_sha256": path_hash(folder / HELD_OUT_LOSSES),
+        "radreg_of_pool": radreg_of_pool(objective, spec, data),
         "last": dict(found.last),
         "notes": [],
     }
