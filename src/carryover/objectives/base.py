@@ -17,7 +17,10 @@ class Objective(Protocol):
 
     encoder: nn.Module
     couples_batch: bool
-    """Whether an example's loss depends on the others of its batch (contrastive objectives)."""
+    """Whether an example's loss depends on the others of its batch (contrastive objectives).
+
+    The ``loss`` of such an objective also takes ``processes``, and is that of the batch which they share.
+    """
 
     def loss(self, images: Tensor, key: Key) -> Tensor:
         """The mean loss of the batch, a scalar."""

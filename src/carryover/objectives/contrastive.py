@@ -10,6 +10,8 @@ from carryover.objectives.keyed import Key
 from carryover.objectives.simclr import nt_xent
 from carryover.objectives.spectral import spectral_contrastive
 from carryover.objectives.views import Views
+from carryover.training.precision import in_full
+from carryover.training.processes import ALONE, Processes
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"simclr": nt_xent, "spectral": spectral_contrastive}
 
@@ -19,7 +21,7 @@ class TwoViews(nn.Module):
 
     ``encoder`` maps normalised images to features (b, d), ``projector`` features to projections, and is left behind
     after pretraining.  ``normalize`` is applied after the views are drawn.  The loss couples the examples
-    of a batch: a smaller micro-batch is another loss.
+    of a batch: a smaller micro-batch is another loss, and the batch that several processes share is taken as one.
     """
 
     couples_batch = True
@@ -43,12 +45,14 @@ class TwoViews(nn.Module):
         self.name, self.views, self.temperature = loss, views or Views(), temperature
         self.normalize = normalize or nn.Identity()
 
-    def loss(self, images: Tensor, key: Key) -> Tensor:
+    def loss(self, images: Tensor, key: Key, processes: Processes = ALONE) -> Tensor:
         views = torch.cat([self.views.draw(images, key, name) for name in ("first view", "second view")])
-        first, second = self.projector(self.encoder(self.normalize(views))).chunk(2)
-        if self.name == "simclr":
-            return nt_xent(first, second, temperature=self.temperature)
-        return LOSSES[self.name](first, second)
+        projections, full = in_full(self.projector(self.encoder(self.normalize(views))))
+        with full:
+            first, second = (processes.rows(view) for view in projections.chunk(2))
+            if self.name == "simclr":
+                return nt_xent(first, second, temperature=self.temperature)
+            return LOSSES[self.name](first, second)
 
     def losses(self, images: Tensor, key: Key) -> Tensor:
         raise InputError(

@@ -7,6 +7,8 @@ from carryover._core.errors import InputError
 from carryover.objectives.curl import LOSSES, Loss, margin_loss
 from carryover.objectives.keyed import Key
 from carryover.objectives.views import Views
+from carryover.training.precision import in_full
+from carryover.training.processes import ALONE, Processes
 
 
 class CurlViews(nn.Module):
@@ -16,7 +18,8 @@ class CurlViews(nn.Module):
     batch.  ``negatives`` others (k) are drawn for each image, all subsets alike, as a function of the key.
     ``encoder`` maps normalised images to features (b, d), ``projector`` features to f; the theory speaks of f
     itself, so for its bounds take the identity.  The loss couples the examples of a batch: a smaller micro-batch is
-    another loss.  Raises InputError for a batch of no more than k images.
+    another loss, and the batch that several processes share is taken as one.  Raises InputError for a batch of no more
+    than k images.
     """
 
     couples_batch = True
@@ -41,15 +44,16 @@ class CurlViews(nn.Module):
         self.negatives, self.block, self.name = negatives, block, loss
         self.views, self.normalize = views or Views(), normalize or nn.Identity()
 
-    def loss(self, images: Tensor, key: Key) -> Tensor:
-        drawn = drawn_negatives(key, self.negatives)
+    def loss(self, images: Tensor, key: Key, processes: Processes = ALONE) -> Tensor:
+        drawn = drawn_negatives(Key(key.seed, key.step, processes.rows(key.ids)), self.negatives)
         names = ["anchor view", *(f"similar view {place}" for place in range(self.block))]
         views = torch.cat([self.views.draw(images, key, name) for name in names])
-        anchor, *similar = self.projector(self.encoder(self.normalize(views))).chunk(len(names))
-        means = torch.stack(similar).mean(dim=0)
-        products = anchor @ means.T
-        margins = products.diagonal()[:, None] - products.gather(1, drawn)
-        return margin_loss(margins, loss=self.name)
+        features, full = in_full(self.projector(self.encoder(self.normalize(views))))
+        with full:
+            anchor, *similar = features.chunk(len(names))
+            products = processes.rows(anchor) @ processes.rows(torch.stack(similar).mean(dim=0)).T
+            margins = products.diagonal()[:, None] - products.gather(1, drawn)
+            return margin_loss(margins, loss=self.name)
 
     def losses(self, images: Tensor, key: Key) -> Tensor:
         raise InputError("the curl loss couples the examples of a batch: there is no loss of one example")

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from carryover._core.errors import InputError
+from carryover.training.processes import ALONE, Processes
 
 Head = Literal["l2", "frobenius", "l1"]
 HEADS = ("l2", "frobenius", "l1")
@@ -31,12 +32,14 @@ def radreg_penalty(
     head: Head = "frobenius",
     radius: float = 1.0,
     normalize: bool = False,
+    processes: Processes = ALONE,
 ) -> Tensor:
     """Mean over draws of the inner maximum, a scalar that can be differentiated with respect to ``features`` (n, d).
 
     ``signs``: (draws, n) for "l2" and "l1", (draws, n, K) for "frobenius".  ``normalize`` divides the features by the
     root mean square of their entries, so that the encoder cannot lower the penalty by shrinking its output.
-    The gradient at a draw whose norm is 0 is taken as 0.
+    The gradient at a draw whose norm is 0 is taken as 0.  Of several ``processes`` each gives its own rows of H and s;
+    the sums H^T s are added up before the norm is taken, so that the penalty is that of all n rows.
 
     >>> H, s = torch.tensor([[3.0, 4.0]]), torch.ones(1, 1)
     >>> float(radreg_penalty(H, s, head="l2"))
@@ -44,9 +47,10 @@ def radreg_penalty(
     """
     _check(features, signs, head, radius)
     if normalize:
-        mean_square = features.square().mean()
+        mean_square = processes.mean(features.square().mean())
         features = features / mean_square.clamp_min(torch.finfo(features.dtype).tiny).sqrt()
-    return radius / len(features) * inner_maxima(signed_sums(features, signs), head).mean()
+    n = len(features) * processes.count
+    return radius / n * inner_maxima(processes.total(signed_sums(features, signs)), head).mean()
 
 
 def signed_sums(features: Tensor, signs: Tensor) -> Tensor:

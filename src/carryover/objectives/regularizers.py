@@ -15,6 +15,8 @@ from carryover.objectives.base import Objective
 from carryover.objectives.keyed import Key
 from carryover.objectives.penalties import feature_frobenius, uniformity, weight_decay
 from carryover.objectives.radreg import HEADS, Head, radreg_penalty
+from carryover.training.precision import in_full
+from carryover.training.processes import ALONE, Processes
 
 Kind = Literal["none", "l2", "radreg", "frobenius", "uniformity"]
 SIGNS = ("fresh", "fixed")
@@ -46,7 +48,7 @@ class Regularizer:
 
     def __post_init__(self) -> None:
         for name, permitted in (
-            ("kind", tuple(PENALTIES)),
+            ("kind", KINDS),
             ("head", HEADS),
             ("signs", SIGNS),
             ("view", VIEWS),
@@ -70,15 +72,24 @@ class Regularizer:
     @property
     def needs_images(self) -> bool:
         """Whether the penalty looks at downstream images."""
-        return self.kind in ("radreg", "frobenius", "uniformity")
+        return self.kind in _OF_FEATURES
 
-    def penalty(self, objective: Objective, images: Tensor | None, key: Key | None) -> Tensor:
-        """The penalty itself, not yet times its strength; ``images`` (n, c, h, w) and their ``key`` where needed."""
+    def penalty(
+        self, objective: Objective, images: Tensor | None, key: Key | None, processes: Processes = ALONE
+    ) -> Tensor:
+        """The penalty itself, not yet times its strength; ``images`` (n, c, h, w) and their ``key`` where needed.
+
+        Of several ``processes`` each gives its share of the images, and gets the penalty of all of them.
+        """
         if self.needs_images and images is None:
             raise InputError(
                 f"regularizer {self.kind!r} needs unlabelled downstream images: give a downstream pool"
             )
-        return PENALTIES[self.kind](self, objective, images, key)
+        if not self.needs_images:
+            return _OF_WEIGHTS[self.kind](objective)
+        features, full = in_full(viewed_features(self, objective, images, key))
+        with full:
+            return _OF_FEATURES[self.kind](self, features, key, processes)
 
 
 def viewed_features(regularizer: Regularizer, objective: Objective, images: Tensor, key: Key) -> Tensor:
@@ -103,41 +114,37 @@ def draw_signs(regularizer: Regularizer, key: Key) -> Tensor:
     return by_draw if regularizer.head == "frobenius" else by_draw[:, :, 0]
 
 
-def _none(_: Regularizer, objective: Objective, __: Tensor | None, ___: Key | None) -> Tensor:
+def _none(objective: Objective) -> Tensor:
     return next(objective.encoder.parameters()).new_zeros(())
 
 
-def _l2(_: Regularizer, objective: Objective, __: Tensor | None, ___: Key | None) -> Tensor:
+def _l2(objective: Objective) -> Tensor:
     return weight_decay(objective.encoder)
 
 
-def _radreg(regularizer: Regularizer, objective: Objective, images: Tensor | None, key: Key | None) -> Tensor:
+def _radreg(regularizer: Regularizer, features: Tensor, key: Key, processes: Processes) -> Tensor:
     return radreg_penalty(
-        viewed_features(regularizer, objective, images, key),
+        features,
         draw_signs(regularizer, key),
         head=regularizer.head,
         radius=regularizer.radius,
         normalize=regularizer.normalize,
+        processes=processes,
     )
 
 
-def _frobenius(
-    regularizer: Regularizer, objective: Objective, images: Tensor | None, key: Key | None
-) -> Tensor:
-    return feature_frobenius(viewed_features(regularizer, objective, images, key))
+def _frobenius(_: Regularizer, features: Tensor, __: Key, processes: Processes) -> Tensor:
+    return feature_frobenius(processes.rows(features))
 
 
-def _uniformity(
-    regularizer: Regularizer, objective: Objective, images: Tensor | None, key: Key | None
-) -> Tensor:
-    return uniformity(viewed_features(regularizer, objective, images, key))
+def _uniformity(_: Regularizer, features: Tensor, __: Key, processes: Processes) -> Tensor:
+    return uniformity(processes.rows(features))
 
 
-Penalty = Callable[[Regularizer, Objective, Tensor | None, Key | None], Tensor]
-PENALTIES: dict[str, Penalty] = {
-    "none": _none,
-    "l2": _l2,
+_OF_WEIGHTS: dict[str, Callable[[Objective], Tensor]] = {"none": _none, "l2": _l2}
+_OF_FEATURES: dict[str, Callable[[Regularizer, Tensor, Key, Processes], Tensor]] = {
     "radreg": _radreg,
     "frobenius": _frobenius,
     "uniformity": _uniformity,
 }
+KINDS = (*_OF_WEIGHTS, *_OF_FEATURES)

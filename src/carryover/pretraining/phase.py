@@ -16,6 +16,7 @@ from carryover.objectives.regularizers import Regularizer
 from carryover.pretraining.data import ImageSet, RunData
 from carryover.pretraining.specs import PretrainSpec
 from carryover.training.order import BatchOrder
+from carryover.training.processes import ALONE, Processes
 
 _MEASURED_STEP = (
     -1
@@ -26,22 +27,28 @@ class PretrainingLoss:
     """The objective's loss on a batch plus the regulariser's on a batch of the downstream pool.
 
     Downstream batches follow an order of their own; when a batch is divided into parts, each sees the whole downstream
-    batch, so that the penalty's value does not depend on the division.
+    batch, so that the penalty's value does not depend on the division.  Of several ``processes`` each computes its
+    share of both batches.
     """
 
-    def __init__(self, objective: Objective, data: RunData, spec: PretrainSpec) -> None:
-        self.objective, self.data = objective, data
+    def __init__(
+        self, objective: Objective, data: RunData, spec: PretrainSpec, processes: Processes = ALONE
+    ) -> None:
+        self.objective, self.data, self.processes = objective, data, processes
         self.regularizer: Regularizer = spec.regularizer
         self.seed = derive_seed(spec.seed, "objective") % 2**63
         self.penalty_seed = derive_seed(spec.seed, "regularizer") % 2**63
         self.pool_order = None
         if data.downstream is not None:
             batch = spec.train.downstream_batch
+            processes.check_divides("downstream_batch", batch)
             self.pool_order = BatchOrder(len(data.downstream), batch, spec.seed, name="downstream order")
 
     def __call__(self, positions: Tensor, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
         images = self.data.train.floats(positions)
-        loss = self.objective.loss(images, Key(self.seed, step, positions))
+        key = Key(self.seed, step, positions)
+        together = {"processes": self.processes} if self.objective.couples_batch else {}
+        loss = self.objective.loss(images, key, **together)
         if self.regularizer.kind == "none":
             return loss, {"pretraining_loss": loss}
         penalty = self._penalty(step)
@@ -52,9 +59,10 @@ class PretrainingLoss:
         images = key = None
         if self.regularizer.needs_images:
             pool = self.data.downstream
-            rows = torch.from_numpy(self.pool_order.batch(step)).to(pool.pixels.device)
+            rows = self.processes.share(torch.from_numpy(self.pool_order.batch(step)))
+            rows = rows.to(pool.pixels.device)
             images, key = pool.floats(rows), Key(self.penalty_seed, step, rows)
-        return self.regularizer.penalty(self.objective, images, key)
+        return self.regularizer.penalty(self.objective, images, key, self.processes)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ import torch
 
 from carryover._core.config import spec_as_table, without_keys
 from carryover._core.errors import InputError
+from carryover.objectives.base import Objective
 from carryover.objectives.building import build_objective
 from carryover.objectives.finished import RUN, RUN_SCHEMA
 from carryover.pretraining.data import RunData, load_run_data
@@ -20,24 +21,33 @@ from carryover.pretraining.result import write_result
 from carryover.pretraining.saving import save_encoder
 from carryover.pretraining.specs import SPEC_VERSION, PretrainSpec
 from carryover.training.loop import LoopOptions, LoopSpec, train
+from carryover.training.processes import Processes, launched
+from carryover.training.trackers import check_tracker
 
 _PATHS = ("path",)
 
 
 @dataclass(frozen=True)
 class PretrainOptions:
-    """What does not change the result; see :class:`~carryover.training.loop.LoopOptions`."""
+    """What does not change the result; see :class:`~carryover.training.loop.LoopOptions`.
+
+    ``device`` of one process; of several each takes a GPU of its own, or the CPU where this is "cpu".
+    """
 
     device: str = "cpu"
     checkpoint_every: int = 500
     log_every: int = 20
     progress: Callable[[Mapping[str, Any]], None] = field(default=lambda _: None)
     stop: Callable[[], bool] = field(default=lambda: False)
+    tracker: str | None = None
 
 
 @dataclass(frozen=True)
 class PretrainResult:
-    """``done`` is False where the run was asked to stop; ``record`` is what result.json holds, None until then."""
+    """``done`` is False where the run was asked to stop; ``record`` is what result.json holds, None until then.
+
+    Of several processes only the first has a ``record``: it alone measures and writes.
+    """
 
     folder: Path
     done: bool
@@ -51,31 +61,30 @@ def pretrain(
     """Pretrain by ``spec`` in ``folder``, going on from where an earlier call with the same spec and data stopped.
 
     The folder gets run.json, metrics.jsonl, checkpoints/, and in the end model/, result.json and the held-out losses.
+    Several processes (``torchrun -m carryover pretrain ...``) call it alike and share one run and one folder.
     Raises InputError for what cannot be used or belongs to another run, NotComputedError for a loss that is not finite.
     """
     options, folder = options or PretrainOptions(), Path(folder)
-    data = load_run_data(spec, device=options.device)
+    check_tracker(options.tracker)
+    processes = launched(options.device)
+    data = load_run_data(spec, device=str(processes.device))
     record = run_record(spec, data)
-    open_run_folder(folder, record)
-    objective = build_objective(spec.objective, data.train.size, mean=data.mean, std=data.std, seed=spec.seed)
-    objective.to(options.device)
-    loop = _loop_spec(spec)
+    with processes.first_goes_first():
+        open_run_folder(folder, record)
+    objective = _objective(spec, data)
     found = train(
         objective,
-        PretrainingLoss(objective, data, spec),
+        PretrainingLoss(objective, data, spec, processes),
         n_examples=len(data.train),
-        spec=loop,
-        options=LoopOptions(
-            folder=folder,
-            checkpoint_every=options.checkpoint_every,
-            log_every=options.log_every,
-            run_id=record["id"],
-            progress=options.progress,
-            stop=options.stop,
-        ),
+        spec=_loop_spec(spec),
+        options=_loop_options(options, folder, run_id=record["id"], processes=processes),
     )
     if not found.done:
         return PretrainResult(folder, False, found.step, None)
+    if not processes.first:
+        return PretrainResult(folder, True, found.step, None)
+    objective = _objective(spec, data)
+    objective.load_state_dict(found.weights)
     save_encoder(objective, spec, data, folder=folder, run_id=record["id"])
     result = write_result(objective, spec, data, found=found, folder=folder)
     return PretrainResult(folder, True, found.step, result)
@@ -143,6 +152,19 @@ def _differing(there: Mapping[str, Any], here: Mapping[str, Any], where: str = "
         elif json.dumps(old) != json.dumps(new) and key not in _PATHS:
             found.append(f"{where}{key}")
     return found
+
+
+def _objective(spec: PretrainSpec, data: RunData) -> Objective:
+    objective = build_objective(spec.objective, data.train.size, mean=data.mean, std=data.std, seed=spec.seed)
+    return objective.to(data.train.pixels.device)
+
+
+def _loop_options(
+    options: PretrainOptions, folder: Path, *, run_id: str, processes: Processes
+) -> LoopOptions:
+    same = ("checkpoint_every", "log_every", "progress", "stop", "tracker")
+    given = {name: getattr(options, name) for name in same}
+    return LoopOptions(folder=folder, run_id=run_id, processes=processes, **given)
 
 
 def _loop_spec(spec: PretrainSpec) -> LoopSpec:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from carryover._core.errors import InputError
 from carryover.objectives.regularizers import Regularizer
 from carryover.objectives.specs import ObjectiveSpec
+from carryover.training.precision import Precision
 
 SPEC_VERSION = 1
 
@@ -25,7 +26,11 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class TrainSpec:
-    """[train]: steps and optimizer.  ``learning_rate`` is the peak; ``downstream_batch`` images enter the penalty."""
+    """[train]: steps and optimizer.  ``learning_rate`` is the peak; ``downstream_batch`` images enter the penalty.
+
+    ``ema_decay``: the encoder is a moving average of the weights; 0: the last ones.  ``precision`` "bf16" computes in
+    bfloat16 where that is safe.
+    """
 
     steps: int = 1000
     batch_size: int = 256
@@ -36,6 +41,8 @@ class TrainSpec:
     final_learning_rate: float = 0.0
     clip_norm: float = 0.0
     downstream_batch: int = 64
+    ema_decay: float = 0.0
+    precision: Precision = "no"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Checkpoints of safetensors and JSON: written whole or not at all, the last two kept, hashes checked on load.
 
-A checkpoint is a folder ``step-00001200`` with weights.safetensors, optimizer.safetensors and state.json, which holds
-the step, the run's id, the threads and the sha256 of both files.  All randomness of a run is a function of seed, step
-and example, so no generator's state is stored.
+A checkpoint is a folder ``step-00001200`` with weights.safetensors, optimizer.safetensors, average.safetensors where a
+moving average is kept, and state.json, which holds the step, the run's id, the threads and the sha256 of these files.
+All randomness of a run is a function of seed, step and example, so no generator's state is stored.
 """
 
 import json
@@ -10,7 +10,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,11 @@ from carryover.data.hashing import path_hash
 
 SCHEMA = "carryover.checkpoint/1"
 KEPT = 2
-_FILES = {"weights": "weights.safetensors", "optimizer": "optimizer.safetensors"}
+_FILES = {
+    "weights": "weights.safetensors",
+    "optimizer": "optimizer.safetensors",
+    "average": "average.safetensors",
+}
 _NO_SPACE = (28, 122)  # ENOSPC, EDQUOT
 
 
@@ -36,6 +40,7 @@ class Checkpoint:
     weights: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
     extra: Mapping[str, Any]
+    average: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -48,7 +53,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     partial = folder / f".partial-{uuid.uuid4().hex[:8]}"
     try:
         partial.mkdir(parents=True)
-        for name, file in _FILES.items():
+        files = _files(with_average=bool(checkpoint.average))
+        for name, file in files.items():
             tensors = {
                 key: value.detach().cpu().contiguous() for key, value in getattr(checkpoint, name).items()
             }
@@ -57,7 +63,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
             "schema": SCHEMA,
             "step": checkpoint.step,
             "run_id": checkpoint.run_id,
-            "hashes": {file: path_hash(partial / file) for file in _FILES.values()},
+            "hashes": {file: path_hash(partial / file) for file in files.values()},
             "extra": dict(checkpoint.extra),
         }
         (partial / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
@@ -95,7 +101,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"{path} is not a checkpoint of this version: schema {found!r} instead of {SCHEMA!r}"
         )
     parts = {}
-    for name, file in _FILES.items():
+    for name, file in _files(with_average=_FILES["average"] in state["hashes"]).items():
         if not (path / file).is_file():
             raise InputError(f"{path} is not a whole checkpoint: {file} is missing")
         if path_hash(path / file) != state["hashes"][file]:
@@ -104,7 +110,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
                 f"Remove {path} to go on from the checkpoint before it"
             )
         parts[name] = load_file(path / file)
-    return Checkpoint(state["step"], state["run_id"], parts["weights"], parts["optimizer"], state["extra"])
+    return Checkpoint(state["step"], state["run_id"], extra=state["extra"], **parts)
+
+
+def _files(*, with_average: bool) -> dict[str, str]:
+    return {name: file for name, file in _FILES.items() if with_average or name != "average"}
 
 
 def _to_disk(path: Path) -> None:

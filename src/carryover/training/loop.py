@@ -1,31 +1,32 @@
 """The training loop: a loss, an order of batches, AdamW with a schedule, checkpoints; a resume changes nothing.
 
 Everything random is a function of seed, step and example, so a run that was stopped after any step and taken up
-again ends with the weights of one that was not: bit for bit on a CPU with the same number of threads.
+again ends with the weights of one that was not: bit for bit on a CPU with the same number of threads and processes.
+Several processes, launched by ``torchrun`` or ``accelerate launch``, share every batch and train what one would.
 """
 
+import dataclasses
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 
 from carryover._core.errors import InputError, NotComputedError
-from carryover.training.checkpoint import Checkpoint, checkpoint_folders, load_checkpoint, save_checkpoint
-from carryover.training.metrics import MetricsFile
-from carryover.training.optimizers import adamw, optimizer_tensors, restore_optimizer
+from carryover.training.averaging import MovingAverage
+from carryover.training.batch_norm import share_batch_norms
+from carryover.training.optimizers import adamw
 from carryover.training.order import BatchOrder
+from carryover.training.precision import PRECISIONS, Precision
+from carryover.training.processes import Processes, launched
+from carryover.training.reporting import Reports
 from carryover.training.schedules import WarmupCosine
-
-
-class StepLoss(Protocol):
-    """The loss of one part of a batch: positions (b,) of the examples, and the step; and its parts by name."""
-
-    def __call__(self, positions: Tensor, step: int) -> tuple[Tensor, Mapping[str, Tensor]]: ...
+from carryover.training.state import TrainingState, last_checkpoint
+from carryover.training.step import Step, StepLoss, accumulate, clip_gradient, make_accelerator, shared
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ class LoopSpec:
 
     ``micro_batch`` divides a batch into parts whose gradients are added up, weighted by their size; for a loss that
     couples the examples of a batch (contrastive ones) another ``micro_batch`` is another loss.
-    ``clip_norm`` limits the 2-norm of the whole gradient; 0: none.
+    ``clip_norm`` limits the 2-norm of the whole gradient; 0: none.  ``ema_decay`` keeps a moving average of the
+    weights, which is the run's result; 0: none.  ``precision`` "bf16" computes in bfloat16 where that is safe.
+    Sizes count the examples of all processes together.
     """
 
     steps: int
@@ -46,6 +49,8 @@ class LoopSpec:
     betas: tuple[float, float] = (0.9, 0.95)
     clip_norm: float = 0.0
     micro_batch: int | None = None
+    ema_decay: float = 0.0
+    precision: Precision = "no"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -57,13 +62,18 @@ class LoopSpec:
             raise InputError(
                 f"clip_norm and weight_decay must be >= 0, got {self.clip_norm:g} and {self.weight_decay:g}"
             )
+        if not 0.0 <= self.ema_decay < 1.0:
+            raise InputError(f"ema_decay must lie in [0, 1), got {self.ema_decay:g}")
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision must be one of {PRECISIONS}, got {self.precision!r}")
 
 
 @dataclass(frozen=True)
 class LoopOptions:
     """What does not change the result: where a run is kept, how often, and who is told.
 
-    ``stop`` is asked after every step; where it says yes the run is checkpointed and left.
+    ``stop`` is asked after every step; where it says yes, in any process, the run is checkpointed and left.
+    ``tracker`` is one that accelerate supports, by its name.  ``processes``: by default those that were launched.
     """
 
     folder: Path | None = None
@@ -72,15 +82,22 @@ class LoopOptions:
     run_id: str = ""
     progress: Callable[[Mapping[str, Any]], None] = field(default=lambda _: None)
     stop: Callable[[], bool] = field(default=lambda: False)
+    tracker: str | None = None
+    processes: Processes | None = None
 
 
 @dataclass(frozen=True)
 class LoopResult:
-    """``step``: steps finished; ``done``: whether these are all; ``last`` metrics."""
+    """``step``: steps finished; ``done``: whether these are all; ``last`` metrics.
+
+    ``weights``, where all steps are done: the network's state, or its moving average; {} in all processes but the
+    first.
+    """
 
     step: int
     done: bool
     last: Mapping[str, Any]
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def train(
@@ -88,130 +105,99 @@ def train(
 ) -> LoopResult:
     """Train ``network`` in place by ``spec``, from the last checkpoint in ``options.folder`` where there is one.
 
-    Raises NotComputedError at a loss or gradient that is not finite, with the step and learning rate (the last
-    checkpoint stays); InputError for a checkpoint of another run.
+    Every process that was launched calls it alike.  Raises NotComputedError at a loss or gradient that is not finite,
+    with the step and learning rate (the last checkpoint stays); InputError for a checkpoint of another run, batches
+    that the processes cannot share alike, and a tracker that is not there.
     """
+    processes = options.processes or launched(str(next(network.parameters()).device))
+    for name in ("batch_size", "micro_batch"):
+        processes.check_divides(name, getattr(spec, name))
     order = BatchOrder(n_examples, spec.batch_size, spec.seed)
     rates = WarmupCosine(spec.learning_rate, spec.steps, spec.warmup_steps, spec.final_learning_rate)
+    accelerator = make_accelerator(tracker=options.tracker, folder=options.folder)
+    stored = last_checkpoint(options.folder, options.run_id)
+    if stored is not None:
+        network.load_state_dict(stored.weights)
+    share_batch_norms(network, processes)
     optimizer = adamw(
         network, learning_rate=spec.learning_rate, weight_decay=spec.weight_decay, betas=spec.betas
     )
-    start = _resume(network, optimizer, options)
-    metrics = None
-    if options.folder is not None:
-        metrics = MetricsFile(options.folder / "metrics.jsonl", resume_after=start if start else None)
-    saved, last, clock = start, {}, _Clock(spec.batch_size)
-    network.train()
-    try:
-        for step in range(start, spec.steps):
-            for group in optimizer.param_groups:
-                group["lr"] = rates(step)
-            value, parts = _accumulate(network, loss, order, step=step, spec=spec)
-            size = _gradient_norm(network, spec.clip_norm)
-            if not (math.isfinite(value) and math.isfinite(size)):
-                raise NotComputedError(_diverged(step, rates(step), value, size, saved, options))
-            optimizer.step()
-            clock.tick()
-            finished = step + 1
-            stopping = options.stop()
-            if finished % options.log_every == 0 or finished == spec.steps:
-                last = {
-                    "step": finished,
-                    "loss": value,
-                    **parts,
-                    "learning_rate": rates(step),
-                    "gradient_norm": size,
-                }
-                last["images_per_second"] = clock.rate()
-                last["seconds_left"] = clock.seconds_a_step() * (spec.steps - finished)
-                options.progress(last)
-                if metrics is not None:
-                    metrics.write(last)
-            if finished % options.checkpoint_every == 0 or finished == spec.steps or stopping:
-                _save(network, optimizer, finished, options)
+    step = shared(accelerator, Step(network, loss, spec.precision), optimizer)
+    average = MovingAverage(network, spec.ema_decay) if spec.ema_decay else None
+    state = TrainingState(network, optimizer, average, processes)
+    if stored is not None:
+        state.restore(stored)
+    start = 0 if stored is None else stored.step
+    with Reports(
+        accelerator,
+        folder=options.folder,
+        resume_after=start or None,
+        progress=options.progress,
+        settings=dataclasses.asdict(spec),
+    ) as reports:
+        return _Loop(accelerator, step, state, order, rates, spec, options, reports).run(start)
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """What the steps of a run share."""
+
+    accelerator: Accelerator
+    step: nn.Module
+    state: TrainingState
+    order: BatchOrder
+    rates: WarmupCosine
+    spec: LoopSpec
+    options: LoopOptions
+    reports: Reports
+
+    def run(self, start: int) -> LoopResult:
+        """Steps ``start``, ``start`` + 1, ... until all are done or it is asked to stop."""
+        state, options, steps = self.state, self.options, self.spec.steps
+        saved, last = start, {}
+        state.network.train()
+        for number in range(start, steps):
+            row = self._gradient(number)
+            if not (math.isfinite(row["loss"]) and math.isfinite(row["gradient_norm"])):
+                raise NotComputedError(_diverged(row, saved, options))
+            state.optimizer.step()
+            self.reports.tick()
+            finished = number + 1
+            if state.average is not None:
+                state.average.update(finished)
+            stopping = state.processes.any(options.stop())
+            if finished % options.log_every == 0 or finished == steps:
+                last = self.reports.tell(row)
+            if finished % options.checkpoint_every == 0 or finished == steps or stopping:
+                state.save(options.folder, step=finished, run_id=options.run_id)
                 saved = finished
-            if stopping and finished < spec.steps:
+            if stopping and finished < steps:
                 return LoopResult(finished, False, last)
-    finally:
-        if metrics is not None:
-            metrics.close()
-    return LoopResult(spec.steps, True, last)
+        return LoopResult(steps, True, last, state.final_weights())
+
+    def _gradient(self, number: int) -> dict[str, Any]:
+        """The clipped gradient of one step, and its row of metrics."""
+        network, processes = self.state.network, self.state.processes
+        rate = self.rates(number)
+        for group in self.state.optimizer.param_groups:
+            group["lr"] = rate
+        network.zero_grad(set_to_none=True)
+        batch = torch.from_numpy(self.order.batch(number)).to(next(network.parameters()).device)
+        parts = batch.split(self.spec.micro_batch or self.spec.batch_size)
+        sums = accumulate(self.accelerator, self.step, parts, number=number, processes=processes)
+        size = clip_gradient(network, self.spec.clip_norm)
+        return {"step": number + 1, **sums, "learning_rate": rate, "gradient_norm": size}
 
 
-def _accumulate(
-    network: nn.Module, loss: StepLoss, order: BatchOrder, *, step: int, spec: LoopSpec
-) -> tuple[float, dict[str, float]]:
-    """The gradient of the batch's mean loss, a micro-batch at a time; returns the loss and its parts."""
-    device = next(network.parameters()).device
-    positions = torch.from_numpy(order.batch(step)).to(device)
-    network.zero_grad(set_to_none=True)
-    total, sums = 0.0, {}
-    for part in positions.split(spec.micro_batch or spec.batch_size):
-        share = len(part) / spec.batch_size
-        value, parts = loss(part, step)
-        (share * value).backward()
-        total += share * float(value.detach())
-        for name, one in parts.items():
-            sums[name] = sums.get(name, 0.0) + share * float(one.detach())
-    return total, sums
-
-
-def _gradient_norm(network: nn.Module, clip_norm: float) -> float:
-    weights = [weight for weight in network.parameters() if weight.grad is not None]
-    limit = clip_norm if clip_norm > 0.0 else math.inf
-    return float(nn.utils.clip_grad_norm_(weights, limit))
-
-
-def _diverged(step: int, rate: float, value: float, size: float, saved: int, options: LoopOptions) -> str:
+def _diverged(row: Mapping[str, Any], saved: int, options: LoopOptions) -> str:
+    value, size = row["loss"], row["gradient_norm"]
     what = f"the loss is {value}" if not math.isfinite(value) else f"the gradient's norm is {size}"
     kept = (
         f"the checkpoint of step {saved} stays in {options.folder}"
         if options.folder and saved
         else "nothing was saved"
     )
-    return f"{what} at step {step + 1}, learning rate {rate:.3g}: training stopped, {kept}. Try a smaller learning rate"
-
-
-def _resume(network: nn.Module, optimizer: torch.optim.Optimizer, options: LoopOptions) -> int:
-    """Load the last checkpoint, if any; returns the number of finished steps."""
-    found = [] if options.folder is None else checkpoint_folders(options.folder / "checkpoints")
-    if not found:
-        return 0
-    stored = load_checkpoint(found[-1])
-    if stored.run_id != options.run_id:
-        raise InputError(
-            f"{found[-1]} belongs to another run (id {stored.run_id[:12]}, this is {options.run_id[:12]}): "
-            "choose another folder, or remove it"
-        )
-    network.load_state_dict(stored.weights)
-    restore_optimizer(optimizer, network, stored.optimizer)
-    return stored.step
-
-
-def _save(network: nn.Module, optimizer: torch.optim.Optimizer, step: int, options: LoopOptions) -> None:
-    if options.folder is None:
-        return
-    state = Checkpoint(
-        step,
-        options.run_id,
-        network.state_dict(),
-        optimizer_tensors(optimizer, network),
-        {"threads": torch.get_num_threads()},
+    return (
+        f"{what} at step {row['step']}, learning rate {row['learning_rate']:.3g}: training stopped, {kept}. "
+        "Try a smaller learning rate"
     )
-    save_checkpoint(options.folder / "checkpoints", state)
-
-
-class _Clock:
-    """Images a second and seconds a step, over this process's steps."""
-
-    def __init__(self, batch_size: int) -> None:
-        self.batch_size, self.steps, self.started = batch_size, 0, time.monotonic()
-
-    def tick(self) -> None:
-        self.steps += 1
-
-    def seconds_a_step(self) -> float:
-        return (time.monotonic() - self.started) / max(self.steps, 1)
-
-    def rate(self) -> float:
-        return self.batch_size / max(self.seconds_a_step(), 1e-12)

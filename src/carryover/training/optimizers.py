@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from carryover._core.errors import InputError
+from carryover.training.sharding import laid_out_as
 
 
 def adamw(
@@ -46,5 +47,4 @@ def restore_optimizer(
         if value.ndim and value.shape != weight.shape:
             shapes = f"{tuple(value.shape)}, the parameter {tuple(weight.shape)}"
             raise InputError(f"the optimizer's {field} of {name!r} has shape {shapes}")
-        device = weight.device if value.ndim else value.device
-        optimizer.state[weight][field] = value.clone().to(device)
+        optimizer.state[weight][field] = laid_out_as(value, weight) if value.ndim else value.clone()

@@ -1,0 +1,69 @@
+"""What a run carries from step to step: weights, the optimizer's state, a moving average; stored and taken up again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from carryover._core.errors import InputError
+from carryover.training.averaging import MovingAverage
+from carryover.training.checkpoint import Checkpoint, checkpoint_folders, load_checkpoint, save_checkpoint
+from carryover.training.optimizers import optimizer_tensors, restore_optimizer
+from carryover.training.processes import Processes
+from carryover.training.sharding import gathered
+
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """``average`` is None where none is kept.  Every process calls every method; the first one writes."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: MovingAverage | None
+    processes: Processes
+
+    def restore(self, stored: Checkpoint) -> None:
+        """The optimizer's state and the average; the weights are loaded before the network is shared."""
+        restore_optimizer(self.optimizer, self.network, stored.optimizer)
+        if self.average is not None:
+            self.average.restore(stored.average)
+
+    def save(self, folder: Path | None, *, step: int, run_id: str) -> None:
+        """Write the checkpoint of ``step`` finished steps; nothing without a folder."""
+        if folder is None:
+            return
+        keep = self.processes.first
+        parts = (
+            self.network.state_dict(),
+            optimizer_tensors(self.optimizer, self.network),
+            {} if self.average is None else self.average.tensors,
+        )
+        weights, optimizer, average = (gathered(tensors, keep=keep) for tensors in parts)
+        extra = {"threads": torch.get_num_threads(), "processes": self.processes.count}
+        if keep:
+            save_checkpoint(
+                folder / CHECKPOINTS, Checkpoint(step, run_id, weights, optimizer, extra, average)
+            )
+        self.processes.wait()  # so that whoever goes on finds it
+
+    def final_weights(self) -> dict[str, Tensor]:
+        """The average, or the weights where there is none, whole; {} in every process but the first."""
+        tensors = self.network.state_dict() if self.average is None else self.average.tensors
+        return gathered(tensors, keep=self.processes.first)
+
+
+def last_checkpoint(folder: Path | None, run_id: str) -> Checkpoint | None:
+    """The newest one of a run's folder, None without; InputError where it belongs to another run."""
+    found = [] if folder is None else checkpoint_folders(folder / CHECKPOINTS)
+    if not found:
+        return None
+    stored = load_checkpoint(found[-1])
+    if stored.run_id != run_id:
+        raise InputError(
+            f"{found[-1]} belongs to another run (id {stored.run_id[:12]}, this is {run_id[:12]}): "
+            "choose another folder, or remove it"
+        )
+    return stored
