@@ -172,6 +172,10 @@ def test_the_measured_loss_is_the_mean_of_single_examples_and_the_same_each_time
         ({"objective": {"kind": "denoising", "encoder": "vgg"}}, "objective encoder must be one of"),
         ({"regularizer": {"kind": "radreg", "strength": 0.1}}, r"give \[downstream\] path"),
         ({"regularizer": {"kind": "l2", "strength": -1.0}}, "strength must be >= 0"),
+        (
+            {"regularizer": {"view": "masked"}},
+            "visible patches only, as objective 'mae' does, not 'denoising'",
+        ),
         ({"held_out": 1.0}, r"held_out must lie in \[0, 1\)"),
         ({"mean": [0.5]}, "mean and std go together"),
         ({"objectve": {}}, "objective"),

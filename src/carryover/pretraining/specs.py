@@ -70,5 +70,10 @@ class PretrainSpec:
             raise InputError(
                 f"regularizer {self.regularizer.kind!r} looks at unlabelled downstream images: give [downstream] path"
             )
+        if self.regularizer.view == "masked" and self.objective.kind != "mae":
+            raise InputError(
+                "regularizer view 'masked' looks at visible patches only, as objective 'mae' does, "
+                f"not {self.objective.kind!r}: use view 'whole'"
+            )
         if (self.mean is None) != (self.std is None):
             raise InputError("mean and std go together: give both or neither")
