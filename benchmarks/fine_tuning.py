@@ -28,7 +28,7 @@ class FineTuningPlan:
 def fine_tune(
     objective: nn.Module, images: Tensor, labels: Tensor, *, plan: FineTuningPlan, seed: int
 ) -> nn.Module:
-    """``objective``'s encoder with a head, trained on uint8 ``images`` (n, c, h, w); the network, in evaluation mode."""
+    """``objective``'s encoder with a head, trained on uint8 images (n, c, h, w); in evaluation mode."""
     n_classes = int(labels.max()) + 1
     with torch.no_grad():
         width = objective.eval().encode(images[:2].float() / 255.0).shape[1]

@@ -13,12 +13,15 @@ import platform
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from fine_tuning import FineTuningPlan, accuracy, fine_tune
 from scipy.stats import t as student
+from torch import Tensor
 
 from carryover._core.seeding import derive_generator
 from carryover._core.strict import build
@@ -35,8 +38,8 @@ from carryover.training.metrics import read_metrics
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("CARRYOVER_DATA") or ROOT.parent / "shared") / "data"
 FINE_TUNING_SEEDS = 5
-CIFAR = FineTuningPlan(epochs=30, views=Views(least_area=0.5, jitter=0.0, grey=0.0))
-USPS = FineTuningPlan(epochs=40, views=Views(least_area=0.6, flip=0.0, jitter=0.0, grey=0.0))
+CIFAR = FineTuningPlan(epochs=20, views=Views(least_area=0.5, jitter=0.0, grey=0.0))
+USPS = FineTuningPlan(epochs=80, views=Views(least_area=0.6, flip=0.0, jitter=0.0, grey=0.0))
 
 
 def labelled(name: str, split: str, *, image: str, label: str, size: int | None = None):
@@ -112,14 +115,13 @@ def simclr(folder: Path, seeds: int) -> None:
     rows = {"pretrained": [], "untrained": [], "pixels": []}
     for seed in range(seeds):
         encoder = pretrained(recipe, "cifar10", folder, seed)
+        start = untrained(encoder, folder, recipe, seed)
         some = torch.from_numpy(
             derive_generator(seed, "probe labels").choice(len(train), 1000, replace=False)
         )
         maps = {
             "pretrained": lambda pixels, encoder=encoder: encode_in_batches(encoder, pixels),
-            "untrained": lambda pixels, encoder=untrained(encoder, folder, recipe, seed): encode_in_batches(
-                encoder, pixels
-            ),
+            "untrained": lambda pixels, encoder=start: encode_in_batches(encoder, pixels),
             "pixels": lambda pixels: pixels.flatten(1).float() / 255.0,
         }
         for name, features in maps.items():
@@ -138,45 +140,56 @@ def simclr(folder: Path, seeds: int) -> None:
     say("SimCLR, CIFAR-10 probe, against raw pixels", rows["pretrained"], rows["pixels"], ">= 12")
 
 
-def fine_tuned(folder: Path, seeds: int, *, recipe: str, data: str, target: tuple, n_labels: int,
-               plan: FineTuningPlan, words: str) -> None:  # fmt: skip
-    """Fine-tuning from each encoder and from scratch on the same labels, five seeds each."""
-    (train, train_labels), (test, test_labels) = target
+@dataclass(frozen=True)
+class FineTuned:
+    """What is fine-tuned: a recipe's encoders on ``n_labels`` of a target's training labels, by ``plan``."""
+
+    recipe: str
+    data: str
+    train: tuple[Tensor, Tensor]
+    test: tuple[Tensor, Tensor]
+    n_labels: int
+    plan: FineTuningPlan
+
+    def accuracies(self, encoders: Sequence[PretrainedEncoder], seed: int) -> list[float]:
+        """The test accuracy from each encoder's weights, on the same labels in the same order."""
+        rows = derive_generator(seed, "labels").choice(len(self.train[0]), self.n_labels, replace=False)
+        images, labels = (part[torch.from_numpy(rows)] for part in self.train)
+        networks = [
+            fine_tune(copy.deepcopy(one.objective), images, labels, plan=self.plan, seed=seed)
+            for one in encoders
+        ]
+        return [accuracy(network, *self.test) for network in networks]
+
+
+def against_scratch(what: FineTuned, words: str, *, folder: Path, seeds: int) -> None:
+    """Each encoder against its own untrained weights, five fine-tuning seeds each."""
     with_it, without = [], []
     for seed in range(seeds):
-        encoder = pretrained(recipe, data, folder, seed)
-        scratch = untrained(encoder, folder, recipe, seed)
-        pairs = []
+        encoder = pretrained(what.recipe, what.data, folder, seed)
+        pair = (encoder, untrained(encoder, folder, what.recipe, seed))
+        found = []
         for run in range(FINE_TUNING_SEEDS):
-            number = 100 * seed + run
-            some = torch.from_numpy(
-                derive_generator(number, "labels").choice(len(train), n_labels, replace=False)
-            )
-            pairs.append([
-                accuracy(fine_tune(copy.deepcopy(one.objective), train[some], train_labels[some], plan=plan, seed=number),
-                         test, test_labels)
-                for one in (encoder, scratch)
-            ])  # fmt: skip
-            print(
-                f"    {recipe} seed {seed} run {run}: {100 * pairs[-1][0]:.1f} against {100 * pairs[-1][1]:.1f}",
-                flush=True,
-            )
-        means = np.mean(pairs, axis=0)
-        with_it.append(means[0])
-        without.append(means[1])
+            found.append(what.accuracies(pair, 100 * seed + run))
+            both = " against ".join(f"{100 * one:.1f}" for one in found[-1])
+            print(f"    {what.recipe} {seed}.{run}: {both}", flush=True)
+        with_it.append(float(np.mean(found, axis=0)[0]))
+        without.append(float(np.mean(found, axis=0)[1]))
     say(words, with_it, without, "> 0")
 
 
 def mae_usps(folder: Path, seeds: int) -> None:
-    target = [labelled("usps", split, image="image", label="label", size=28) for split in ("train", "test")]
-    fine_tuned(folder, seeds, recipe="mae_mnist_small.toml", data="mnist", target=target, n_labels=200, plan=USPS,
-               words="MAE on MNIST, fine-tuned on 200 USPS labels, against scratch")  # fmt: skip
+    """MNIST digits without labels, then 200 labels of USPS digits."""
+    parts = [labelled("usps", split, image="image", label="label", size=28) for split in ("train", "test")]
+    what = FineTuned("mae_mnist_small.toml", "mnist", *parts, n_labels=200, plan=USPS)
+    against_scratch(what, "MAE on MNIST, fine-tuned on 200 USPS labels", folder=folder, seeds=seeds)
 
 
 def mae_cifar10(folder: Path, seeds: int) -> None:
-    target = [labelled("cifar10", split, image="img", label="label") for split in ("train", "test")]
-    fine_tuned(folder, seeds, recipe="mae_cifar10_two_cores.toml", data="cifar10", target=target, n_labels=1000,
-               plan=CIFAR, words="MAE on CIFAR-10, fine-tuned on 1,000 labels, against scratch")  # fmt: skip
+    """CIFAR-10 images without labels, then 1,000 of their labels."""
+    parts = [labelled("cifar10", split, image="img", label="label") for split in ("train", "test")]
+    what = FineTuned("mae_cifar10_two_cores.toml", "cifar10", *parts, n_labels=1000, plan=CIFAR)
+    against_scratch(what, "MAE on CIFAR-10, fine-tuned on 1,000 labels", folder=folder, seeds=seeds)
 
 
 PARTS = {"simclr": simclr, "mae_usps": mae_usps, "mae_cifar10": mae_cifar10}
@@ -193,7 +206,7 @@ def environment() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("parts", nargs="*", default=[], choices=[*PARTS, []])
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=None)

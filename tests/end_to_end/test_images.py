@@ -9,17 +9,63 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from carryover.experiments.digits import prepare_digits
+from carryover.experiments.digits import prepare_digits, write_digits
+from carryover.models.backbones import small_cnn
 from carryover.reports.record import read_record
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 
+CONFIG = """
+[target]
+path = "target"
+
+[pretraining_sample]
+path = "source"
+
+[[models]]
+name = "small network"
+factory = "carryover.models.backbones:small_cnn"
+weights = "small_cnn.safetensors"
+arguments = { n_classes = 10, channels = 1 }
+
+[[models]]
+name = "small network, untrained"
+factory = "carryover.models.backbones:small_cnn"
+arguments = { n_classes = 10, channels = 1 }
+
+[[models]]
+name = "random convolution"
+baseline = "random_convolution"
+
+[[models]]
+name = "PCA"
+baseline = "pca"
+
+[[models]]
+name = "raw pixels"
+baseline = "pixels"
+"""
+
+
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory) -> Path:
-    """The demo's inputs; returns the config."""
-    return prepare_digits(tmp_path_factory.mktemp("digits"), seed=0)
+    """Digits, noisy digits, and a network trained with labels on the first; returns the config."""
+    folder = tmp_path_factory.mktemp("digits")
+    images, labels = write_digits(folder)
+    network = small_cnn(10, channels=1).train()
+    x, y = torch.from_numpy(images).float()[:, None] / 255, torch.from_numpy(labels).long()
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    for step in range(150):
+        rows = torch.arange(100) + 100 * (step % 9)
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(network(x[rows]), y[rows]).backward()
+        optimizer.step()
+    save_file(network.state_dict(), folder / "small_cnn.safetensors")
+    (folder / "config.toml").write_text(CONFIG)
+    return folder / "config.toml"
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +122,22 @@ def test_images_networks_and_a_pretraining_sample(diagnose_cli, digits, vit_fold
     # PCA was fitted to the very images that are labelled: the bounds must say so.
     states = [one["state"] for one in models["PCA"]["bounds"]["pac_bayes"]["assumptions"]]
     assert "violated" in states
+
+
+@pytest.mark.slow
+def test_a_pretrained_encoder_wins_the_demo(diagnose_cli, tmp_path):
+    config = prepare_digits(tmp_path / "digits", seed=0)
+    code, out, error = diagnose_cli(str(config))
+    assert code == 0, error
+    record = read_record(out / "report.json")
+    runs = {model["name"] for model in record["models"] if model["kind"] == "pretrained"}
+    assert len(runs) == 4 and record["ranking"][0]["name"] in runs
+    assert sum(row["probability_best"] for row in record["ranking"] if row["name"] in runs) > 0.8
+    # The denoising runs are one family; the contrastive one stands alone.
+    excess = {model["name"]: model["terms"]["pretraining"]["excess"]["status"] for model in record["models"]}
+    assert excess["denoising"] == excess["denoising, L2"] == excess["denoising, RadReg"] == "ok"
+    assert excess["contrastive"] == excess["PCA"] == "not_applicable"
+    assert not [warning for warning in record["warnings"] if "pool" in warning]
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from carryover.cli.diagnose import Settings, diagnose_and_report
 
 @dataclass(frozen=True)
 class DemoCommand:
-    """Diagnose several representations of handwritten digits with few labels; takes about a minute, offline."""
+    """Pretrain small encoders on handwritten digits, then diagnose them on noisy ones with few labels; offline."""
 
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("demo-report")
     """Folder for report.html, report.json and tables/, and inputs/ with the data and config of the demo."""
@@ -30,8 +30,14 @@ class DemoCommand:
 
         console = Console()
         check_free(self.out, overwrite=self.overwrite)
-        console.print("Preparing the digits and training a small network on half of them ...")
-        config = prepare_digits(self.out / "inputs", seed=self.seed)
+        console.print(
+            "Four small encoders are pretrained on 900 digits without labels, then diagnosed on noisy ones."
+        )
+        config = prepare_digits(
+            self.out / "inputs",
+            seed=self.seed,
+            announce=lambda words: console.print(f"... {words}", markup=False),
+        )
         console.print(f"Now: carryover diagnose {config} --out {self.out}", markup=False)
         with tempfile.TemporaryDirectory(prefix="carryover-demo-") as cache:
             return diagnose_and_report(
