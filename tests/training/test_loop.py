@@ -163,3 +163,22 @@ def test_a_metrics_line_cut_short_is_left_out(tmp_path):
 def test_bad_input(change, message):
     with pytest.raises(InputError, match=message):
         LoopSpec(**{**SPEC.__dict__, **change})
+
+
+def test_a_run_taken_up_with_other_threads_says_so_to_the_end(tmp_path):
+    threads = torch.get_num_threads()
+    asked = iter([False, True] + [False] * 3 + [True] + [False] * 100)
+    options = LoopOptions(folder=tmp_path, stop=lambda: next(asked))
+    network = autoencoder()
+    run(network, options)
+    try:
+        torch.set_num_threads(threads + 1)
+        run(network, options)
+        found = run(network, options)
+    finally:
+        torch.set_num_threads(threads)
+    assert found.done
+    assert found.notes == (
+        f"This run had {threads} threads until step 2 and {threads + 1} after it: its last digits may not be an "
+        "undisturbed run's.",
+    )

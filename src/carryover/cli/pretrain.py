@@ -76,6 +76,8 @@ class PretrainCommand:
     """Steps between checkpoints; the last two are kept."""
     log_every: int = 20
     """Steps between lines of metrics.jsonl."""
+    tracker: str | None = None
+    """Also send metrics to a tracker that accelerate supports, such as tensorboard or wandb."""
     quiet: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print errors only."""
 
@@ -98,7 +100,7 @@ class PretrainCommand:
         return flags
 
     def _settings(self) -> dict[str, Any]:
-        names = ("device", "checkpoint_every", "log_every", "threads")
+        names = ("device", "checkpoint_every", "log_every", "threads", "tracker")
         return {name: getattr(self, name) for name in names}
 
 
@@ -134,6 +136,8 @@ def pretrain_and_report(spec: Any, out: Path, *, settings: Mapping[str, Any], co
             soft_wrap=True,
         )
         return EXIT_INTERRUPTED
+    if found.record is None:  # of several processes the first one measures and speaks
+        return EXIT_DONE
     for sentence in sentences(found.record, out):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     return EXIT_DONE

@@ -50,10 +50,11 @@ def write_result(
         "held_out_losses_sha256": path_hash(folder / HELD_OUT_LOSSES),
         "radreg_of_pool": radreg_of_pool(objective, spec, data),
         "last": dict(found.last),
-        "notes": [],
+        "notes": list(found.notes),
     }
     if isinstance(objective, MaskedAutoencoder) and held_out.ok:
-        record |= _whether_it_learned(objective, data, held_out.value)
+        naive = record["loss_of_predicting_the_mean"] = _loss_of_the_mean(objective, data)
+        record["notes"] += _whether_it_learned(held_out.value, naive)
     with written_whole(folder / RESULT, overwrite=True) as path:
         path.write_text(json.dumps(record, indent=1, allow_nan=False), encoding="utf-8")
     return record
@@ -66,13 +67,15 @@ def _measured_batch(objective: Objective, spec: PretrainSpec) -> int:
     return 256
 
 
-def _whether_it_learned(objective: MaskedAutoencoder, data: RunData, held_out: float) -> dict[str, Any]:
+def _loss_of_the_mean(objective: MaskedAutoencoder, data: RunData) -> float:
     rows = torch.arange(min(len(data.held_out), 1024), device=data.held_out.pixels.device)
-    naive = objective.mean_loss(data.held_out.floats(rows))
-    notes = []
-    if held_out > NOTHING_LEARNED * naive:
-        notes.append(
-            f"The held-out loss {held_out:.3f} is near {naive:.3f}, that of "
-            "predicting every patch's mean: this run has learned next to nothing. Train longer or mask less."
-        )
-    return {"loss_of_predicting_the_mean": naive, "notes": notes}
+    return objective.mean_loss(data.held_out.floats(rows))
+
+
+def _whether_it_learned(held_out: float, naive: float) -> list[str]:
+    if held_out <= NOTHING_LEARNED * naive:
+        return []
+    return [
+        f"The held-out loss {held_out:.3f} is near {naive:.3f}, that of "
+        "predicting every patch's mean: this run has learned next to nothing. Train longer or mask less."
+    ]

@@ -25,7 +25,7 @@ from carryover.training.precision import PRECISIONS, Precision
 from carryover.training.processes import Processes, launched
 from carryover.training.reporting import Reports
 from carryover.training.schedules import WarmupCosine
-from carryover.training.state import TrainingState, last_checkpoint
+from carryover.training.state import TrainingState, last_checkpoint, notes_on_resuming
 from carryover.training.step import Step, StepLoss, accumulate, clip_gradient, make_accelerator, shared
 
 
@@ -91,13 +91,14 @@ class LoopResult:
     """``step``: steps finished; ``done``: whether these are all; ``last`` metrics.
 
     ``weights``, where all steps are done: the network's state, or its moving average; {} in all processes but the
-    first.
+    first.  ``notes``: what was not the same all along, such as the number of threads.
     """
 
     step: int
     done: bool
     last: Mapping[str, Any]
     weights: Mapping[str, Tensor] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def train(
@@ -124,7 +125,8 @@ def train(
     )
     step = shared(accelerator, Step(network, loss, spec.precision), optimizer)
     average = MovingAverage(network, spec.ema_decay) if spec.ema_decay else None
-    state = TrainingState(network, optimizer, average, processes)
+    notes = () if stored is None else notes_on_resuming(stored, processes)
+    state = TrainingState(network, optimizer, average, processes, notes)
     if stored is not None:
         state.restore(stored)
     start = 0 if stored is None else stored.step
@@ -173,7 +175,7 @@ class _Loop:
                 saved = finished
             if stopping and finished < steps:
                 return LoopResult(finished, False, last)
-        return LoopResult(steps, True, last, state.final_weights())
+        return LoopResult(steps, True, last, state.final_weights(), state.notes)
 
     def _gradient(self, number: int) -> dict[str, Any]:
         """The clipped gradient of one step, and its row of metrics."""

@@ -18,12 +18,16 @@ CHECKPOINTS = "checkpoints"
 
 @dataclass(frozen=True)
 class TrainingState:
-    """``average`` is None where none is kept.  Every process calls every method; the first one writes."""
+    """``average`` is None where none is kept.  Every process calls every method; the first one writes.
+
+    ``notes``: sentences about what was not the same all along; they stay with the run.
+    """
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
     average: MovingAverage | None
     processes: Processes
+    notes: tuple[str, ...] = ()
 
     def restore(self, stored: Checkpoint) -> None:
         """The optimizer's state and the average; the weights are loaded before the network is shared."""
@@ -42,7 +46,7 @@ class TrainingState:
             {} if self.average is None else self.average.tensors,
         )
         weights, optimizer, average = (gathered(tensors, keep=keep) for tensors in parts)
-        extra = {"threads": torch.get_num_threads(), "processes": self.processes.count}
+        extra = {**_resources(self.processes), "notes": list(self.notes)}
         if keep:
             save_checkpoint(
                 folder / CHECKPOINTS, Checkpoint(step, run_id, weights, optimizer, extra, average)
@@ -53,6 +57,24 @@ class TrainingState:
         """The average, or the weights where there is none, whole; {} in every process but the first."""
         tensors = self.network.state_dict() if self.average is None else self.average.tensors
         return gathered(tensors, keep=self.processes.first)
+
+
+def notes_on_resuming(stored: Checkpoint, processes: Processes) -> tuple[str, ...]:
+    """The notes a checkpoint carries, and one more where its threads or processes were others than now."""
+    now = _resources(processes)
+    changed = [
+        f"{stored.extra.get(name)} {name} until step {stored.step} and {count} after it"
+        for name, count in now.items()
+        if stored.extra.get(name) != count
+    ]
+    notes = tuple(stored.extra.get("notes", ()))
+    if not changed:
+        return notes
+    return (*notes, f"This run had {', '.join(changed)}: its last digits may not be an undisturbed run's.")
+
+
+def _resources(processes: Processes) -> dict[str, int]:
+    return {"threads": torch.get_num_threads(), "processes": processes.count}
 
 
 def last_checkpoint(folder: Path | None, run_id: str) -> Checkpoint | None:
