@@ -66,6 +66,8 @@ class PretrainCommand:
     train: TrainFlags = field(default_factory=TrainFlags)
     downstream: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder, Parquet file or hub id of unlabelled downstream images, for the regulariser."""
+    image_size: int | None = None
+    """Resize all images to squares of this side."""
     seed: int | None = None
     """Seed of everything random."""
     device: str = "cpu"
@@ -93,7 +95,11 @@ class PretrainCommand:
         )
 
     def _overrides(self) -> dict[str, Any]:
-        flags: dict[str, Any] = {"seed": self.seed, "downstream.path": self.downstream}
+        flags: dict[str, Any] = {
+            "seed": self.seed,
+            "image_size": self.image_size,
+            "downstream.path": self.downstream,
+        }
         for table in ("data", "regularizer", "train"):
             values = dataclasses.asdict(getattr(self, table))
             flags |= {f"{table}.{key}": value for key, value in values.items()}
