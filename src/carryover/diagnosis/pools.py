@@ -29,7 +29,7 @@ def load_pool(spec: PoolSpec, role: str, *, shape: tuple[int, int, int], seed: i
     Raises InputError where the pool is empty or cannot be read; ``role`` names it in the message.
     """
     try:
-        source = open_dataset(spec.path, split=spec.split, where=spec.where)
+        source = open_dataset(spec.path, split=spec.split, where=spec.where, config=spec.config)
         height, width, channels = shape
         images = source.images(spec.image, size=(height, width), channels=channels)
     except InputError as error:

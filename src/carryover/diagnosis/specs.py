@@ -60,6 +60,7 @@ class ModelSpec:
 class TargetSpec:
     """The labelled target data.  Column names are inferred where they are not given.
 
+    ``config`` names a subset of a hub data set that has several.
     ``n_labels``: use only so many of the training labels (a stratified subset).  ``test_split``: the split to
     test on; without one that the data set has, ``test_fraction`` of the rows is set aside, stratified and seeded.
     ``group``: column that says which rows belong together (a patient, an object): groups are split and resampled
@@ -67,6 +68,7 @@ class TargetSpec:
     """
 
     path: str | None = None
+    config: str | None = None
     split: str | None = None
     test_split: str | None = None
     image: str | None = None
@@ -89,9 +91,13 @@ class TargetSpec:
 
 @dataclass(frozen=True)
 class PoolSpec:
-    """Examples without labels: an unlabelled target pool, or a sample of the pretraining data."""
+    """Examples without labels: an unlabelled target pool, or a sample of the pretraining data.
+
+    ``config`` names a subset of a hub data set that has several.
+    """
 
     path: str
+    config: str | None = None
     split: str | None = None
     image: str | None = None
     where: dict[str, Any] = field(default_factory=dict)

@@ -79,7 +79,7 @@ class RawTarget:
 
 def load_target(spec: TargetSpec, *, seed: int, max_test: int) -> Target:
     """The target of a data set that ``datasets`` reads; InputError for columns, splits and labels that do not do."""
-    source = open_dataset(spec.path, split=spec.split, where=spec.where)
+    source = open_dataset(spec.path, split=spec.split, where=spec.where, config=spec.config)
     test_name = spec.test_split or next((one for one in TEST_SPLITS if one in source.splits), None)
     if test_name == source.split:
         test_name = None
@@ -88,7 +88,7 @@ def load_target(spec: TargetSpec, *, seed: int, max_test: int) -> Target:
     train = _read_raw(source, columns)
     test = None
     if test_name is not None:
-        held_out = open_dataset(spec.path, split=test_name, where=spec.where)
+        held_out = open_dataset(spec.path, split=test_name, where=spec.where, config=spec.config)
         test = _read_raw(held_out, columns)
         _check_same_shape(train.images, test.images)
     return split_target(

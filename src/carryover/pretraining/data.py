@@ -88,7 +88,7 @@ def load_run_data(spec: PretrainSpec, *, device: str = "cpu") -> RunData:
 
 def _load(spec: DataSpec, role: str, *, seed: int, side: tuple[int, int] | None, device: str) -> ImageSet:
     try:
-        source = open_dataset(spec.path, split=spec.split, where=spec.where)
+        source = open_dataset(spec.path, split=spec.split, where=spec.where, config=spec.config)
         column = source.images(spec.image, size=side)
     except InputError as error:
         raise InputError(f"[{role}] {error}") from error
