@@ -1,5 +1,7 @@
 """Regularisers on an objective: what they look at, signs by example, and heads that climb to the closed form."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -124,10 +126,46 @@ def test_the_heads_are_held_while_the_features_descend():
     assert torch.equal(features.detach(), kept)
 
 
+def hidden_penalty(features: torch.Tensor, *, step: int = 0, **settings) -> torch.Tensor:
+    """RadReg with a hidden layer, on an objective whose features are the images."""
+    regularizer = Regularizer("radreg", 1.0, head="hidden", **settings)
+    objective = SimpleNamespace(encode=lambda images: images)
+    return regularizer.penalty(objective, features, Key(3, step, torch.arange(len(features))))
+
+
+def test_heads_with_a_hidden_layer_reach_their_maximum_where_it_is_known():
+    # One positive feature: f(h) = h sum_k w_k max(v_k, 0), at most h R^2 / 2, so the maximum is R^2 |s^T h| / (2 n).
+    features = 0.5 + torch.rand(40, 1, generator=torch.Generator().manual_seed(2))
+    settings = {"n_draws": 6, "radius": 1.7}
+    signs = draw_signs(Regularizer("radreg", 1.0, head="l2", **settings), Key(3, 0, torch.arange(40)))
+    limit = float((signs @ features).abs().mean()) / 40 * 1.7**2 / 2
+    few, many = (float(hidden_penalty(features, ascent_steps=steps, **settings)) for steps in (2, 200))
+    assert few < many <= limit * (1 + 1e-5)
+    assert many > 0.97 * limit
+
+
+def test_heads_with_a_hidden_layer_follow_seed_and_step_and_leave_the_generator_alone():
+    features = torch.randn(30, 5, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    before = torch.get_rng_state()
+    first = hidden_penalty(features, n_outputs=2)
+    assert torch.equal(first, hidden_penalty(features, n_outputs=2))
+    assert first != hidden_penalty(features, step=1, n_outputs=2)
+    assert torch.equal(before, torch.get_rng_state())
+    first.backward()
+    gradient = features.grad.clone()
+    # The heads are held: the value is linear along a small step of the features where no ReLU turns.
+    with torch.no_grad():
+        moved = features - 0.05 * gradient / gradient.norm()
+    assert hidden_penalty(moved, n_outputs=2) < first
+    large = hidden_penalty(9.0 * features.detach(), normalize=True)
+    torch.testing.assert_close(large, hidden_penalty(features.detach(), normalize=True))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: Regularizer("dropout", 1.0), "regularizer kind must be one of"),
+        (lambda: Regularizer("radreg", 1.0, head="hidden", ascent_steps=0), "ascent_steps must be >= 1"),
         (lambda: Regularizer("radreg", -0.1), "strength must be >= 0, got -0.1"),
         (lambda: Regularizer("radreg", 0.1, radius=0.0), "radius must be > 0"),
         (lambda: Regularizer("radreg", 0.1, head="l2", n_outputs=2), "has one output, got n_outputs = 2"),

@@ -60,6 +60,10 @@ def test_a_subset_of_a_data_set_is_named_by_its_config(tmp_path):
         "- config_name: whole\n  data_files: whole.parquet\n---\n"
     )
     for name, level in (("cropped", 30), ("whole", 200)):
-        table = {"data": {"path": str(folder), "config": name}, "objective": {"kind": "simclr"}, "held_out": 0.0}
+        table = {
+            "data": {"path": str(folder), "config": name},
+            "objective": {"kind": "simclr"},
+            "held_out": 0.0,
+        }
         pixels = load_run_data(read_recipe(table)).train.pixels
         assert sorted(pixels[:, 0, 0, 0].tolist()) == [level + i for i in range(12)]

@@ -37,6 +37,7 @@ RUNS = {
     "curl": ({"kind": "curl", "width": 8, "negatives": 3}, {}),
     "radreg": (MAE, RADREG),
     "radreg l1": ({"kind": "denoising", "width": 8}, {**RADREG, "head": "l1", "n_outputs": 1}),
+    "radreg hidden": ({"kind": "denoising", "width": 8}, {**RADREG, "head": "hidden", "ascent_steps": 1}),
     "uniformity": ({"kind": "denoising", "width": 8}, {"kind": "uniformity", "strength": 0.3}),
 }
 """Objective and regularizer of each run."""

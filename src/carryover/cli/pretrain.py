@@ -31,7 +31,7 @@ class RegularizerFlags:
     """What is penalised; radreg, frobenius and uniformity look at --downstream."""
     strength: float | None = None
     """What the penalty is multiplied by."""
-    head: Literal["l2", "frobenius", "l1"] | None = None
+    head: Literal["l2", "frobenius", "l1", "hidden"] | None = None
     """Class of heads that RadReg guards against."""
     n_draws: int | None = None
     """Draws of signs at each step."""

@@ -12,6 +12,13 @@ from torch import Tensor, nn
 from carryover._core.errors import InputError
 
 
+def hidden_head(features: int, width: int, outputs: int) -> nn.Module:
+    """A head with one hidden layer: linear, ReLU, linear, both without bias, so that it is homogeneous of degree 2."""
+    return nn.Sequential(
+        nn.Linear(features, width, bias=False), nn.ReLU(), nn.Linear(width, outputs, bias=False)
+    )
+
+
 class DualHeads(nn.Module):
     """``n_draws`` heads, features (n, d) to scores (n, K), each within a ball of the 2-norm of all its weights.
 

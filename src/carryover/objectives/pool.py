@@ -11,7 +11,7 @@ from carryover._core.results import Estimate
 from carryover.measures.rademacher import mean_of_draws
 from carryover.objectives.base import Objective
 from carryover.objectives.keyed import Key
-from carryover.objectives.radreg import inner_maxima, signed_sums
+from carryover.objectives.radreg import HEADS, inner_maxima, signed_sums
 from carryover.objectives.regularizers import Regularizer, draw_signs, viewed_features
 
 
@@ -42,10 +42,10 @@ def pool_penalty(
     head class, view and number of draws (>= 2); its strength does not enter.  Sums are float64, so that the batches'
     sizes change the result only by rounding.
     """
-    if regularizer.kind != "radreg" or regularizer.n_draws < 2:
+    if regularizer.kind != "radreg" or regularizer.head not in HEADS or regularizer.n_draws < 2:
         raise InputError(
-            "the penalty of a pool is RadReg's, with n_draws >= 2 for its interval, got "
-            f"{regularizer.kind!r} and {regularizer.n_draws}"
+            "the penalty of a pool is RadReg's with linear heads and n_draws >= 2 for its interval, got "
+            f"{regularizer.kind!r}, head {regularizer.head!r} and {regularizer.n_draws} draws"
         )
     training = objective.training
     objective.eval()

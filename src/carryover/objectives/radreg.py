@@ -47,10 +47,15 @@ def radreg_penalty(
     """
     _check(features, signs, head, radius)
     if normalize:
-        mean_square = processes.mean(features.square().mean())
-        features = features / mean_square.clamp_min(torch.finfo(features.dtype).tiny).sqrt()
+        features = of_unit_scale(features, processes)
     n = len(features) * processes.count
     return radius / n * inner_maxima(processes.total(signed_sums(features, signs)), head).mean()
+
+
+def of_unit_scale(features: Tensor, processes: Processes = ALONE) -> Tensor:
+    """Features divided by the root mean square of all processes' entries."""
+    mean_square = processes.mean(features.square().mean())
+    return features / mean_square.clamp_min(torch.finfo(features.dtype).tiny).sqrt()
 
 
 def signed_sums(features: Tensor, signs: Tensor) -> Tensor:

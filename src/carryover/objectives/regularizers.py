@@ -11,14 +11,19 @@ from typing import Literal
 from torch import Tensor
 
 from carryover._core.errors import InputError
+from carryover._core.seeding import derive_seed
+from carryover.models.seeding import seeded_torch
 from carryover.objectives.base import Objective
+from carryover.objectives.dual_heads import DualHeads, hidden_head
 from carryover.objectives.keyed import Key
 from carryover.objectives.penalties import feature_frobenius, uniformity, weight_decay
-from carryover.objectives.radreg import HEADS, Head, radreg_penalty
+from carryover.objectives.radreg import HEADS, of_unit_scale, radreg_penalty
 from carryover.training.precision import in_full
 from carryover.training.processes import ALONE, Processes
 
 Kind = Literal["none", "l2", "radreg", "frobenius", "uniformity"]
+AnyHead = Literal["l2", "frobenius", "l1", "hidden"]
+ANY_HEAD = (*HEADS, "hidden")
 SIGNS = ("fresh", "fixed")
 VIEWS = ("whole", "masked")
 
@@ -29,8 +34,10 @@ class Regularizer:
 
     - ``kind``: "none"; "l2" half the sum of squares of the encoder's weights; "radreg"; "frobenius" ||H||_F / n;
       "uniformity" the mean squared cosine between features
-    - for "radreg": ``head`` and ``radius`` of the head class, ``n_outputs`` (1 unless the head is "frobenius"),
-      ``n_draws`` of signs, ``signs`` "fresh" at every step or "fixed" for each example, ``normalize`` the features
+    - for "radreg": ``head`` and ``radius`` of the head class, ``n_outputs`` (1 for "l2" and "l1"), ``n_draws`` of
+      signs, ``signs`` "fresh" at every step or "fixed" for each example, ``normalize`` the features.  Heads "l2",
+      "frobenius" and "l1" are linear and exact; "hidden" has a hidden layer of ``head_width`` and climbs
+      ``ascent_steps`` from new weights at every step: a lower bound of the maximum
     - ``view`` of the downstream images: "whole", as a head will see them; "masked", for masked autoencoders, the
       visible patches only, which costs as much less as pretraining's own view, and is another penalty
     Raises InputError for a strength < 0 and for what does not go together.
@@ -38,18 +45,20 @@ class Regularizer:
 
     kind: Kind = "none"
     strength: float = 0.0
-    head: Head = "frobenius"
+    head: AnyHead = "frobenius"
     radius: float = 1.0
     n_outputs: int = 1
     n_draws: int = 8
     signs: Literal["fresh", "fixed"] = "fresh"
     normalize: bool = False
     view: Literal["whole", "masked"] = "whole"
+    head_width: int = 32
+    ascent_steps: int = 20
 
     def __post_init__(self) -> None:
         for name, permitted in (
             ("kind", KINDS),
-            ("head", HEADS),
+            ("head", ANY_HEAD),
             ("signs", SIGNS),
             ("view", VIEWS),
         ):
@@ -64,9 +73,13 @@ class Regularizer:
                 f"regularizer radius must be > 0, n_draws and n_outputs >= 1, got {self.radius:g}, {self.n_draws} and "
                 f"{self.n_outputs}"
             )
-        if self.head != "frobenius" and self.n_outputs != 1:
+        if self.head in ("l2", "l1") and self.n_outputs != 1:
             raise InputError(
                 f"head {self.head!r} has one output, got n_outputs = {self.n_outputs}; use head 'frobenius'"
+            )
+        if self.head_width < 1 or self.ascent_steps < 1:
+            raise InputError(
+                f"head_width and ascent_steps must be >= 1, got {self.head_width} and {self.ascent_steps}"
             )
 
     @property
@@ -111,7 +124,7 @@ def draw_signs(regularizer: Regularizer, key: Key) -> Tensor:
     key = key if regularizer.signs == "fresh" else key.at(0)
     flat = key.signs("radreg", regularizer.n_draws * regularizer.n_outputs)
     by_draw = flat.reshape(len(flat), regularizer.n_draws, regularizer.n_outputs).permute(1, 0, 2)
-    return by_draw if regularizer.head == "frobenius" else by_draw[:, :, 0]
+    return by_draw[:, :, 0] if regularizer.head in ("l2", "l1") else by_draw
 
 
 def _none(objective: Objective) -> Tensor:
@@ -123,6 +136,8 @@ def _l2(objective: Objective) -> Tensor:
 
 
 def _radreg(regularizer: Regularizer, features: Tensor, key: Key, processes: Processes) -> Tensor:
+    if regularizer.head == "hidden":
+        return _radreg_by_ascent(regularizer, features, key, processes)
     return radreg_penalty(
         features,
         draw_signs(regularizer, key),
@@ -131,6 +146,24 @@ def _radreg(regularizer: Regularizer, features: Tensor, key: Key, processes: Pro
         normalize=regularizer.normalize,
         processes=processes,
     )
+
+
+def _radreg_by_ascent(regularizer: Regularizer, features: Tensor, key: Key, processes: Processes) -> Tensor:
+    """New heads at every step, from the key alone, so that a run taken up again meets the same ones."""
+    if regularizer.normalize:
+        features = of_unit_scale(features, processes)
+    features = processes.rows(features)
+    signs = processes.rows(draw_signs(regularizer, key).transpose(0, 1)).transpose(0, 1)
+    width, outputs = regularizer.head_width, regularizer.n_outputs
+    with seeded_torch(derive_seed(key.seed, "heads", key.step) % 2**63):
+        heads = DualHeads(
+            lambda: hidden_head(features.shape[1], width, outputs),
+            n_draws=regularizer.n_draws,
+            radius=regularizer.radius,
+        )
+    heads.to(features.device)
+    heads.climb(features, signs, steps=regularizer.ascent_steps)
+    return heads.penalty(features, signs)
 
 
 def _frobenius(_: Regularizer, features: Tensor, __: Key, processes: Processes) -> Tensor:

@@ -11,6 +11,7 @@ from carryover._core.seeding import derive_seed
 from carryover.objectives.base import Objective
 from carryover.objectives.building import build_objective
 from carryover.objectives.pool import pool_penalty
+from carryover.objectives.radreg import HEADS
 from carryover.objectives.regularizers import Regularizer
 from carryover.pretraining.data import ImageSet, RunData
 from carryover.pretraining.specs import PretrainSpec
@@ -22,11 +23,12 @@ def radreg_of_pool(objective: Objective, spec: PretrainSpec, data: RunData) -> d
     """RadReg of the whole pool under the run's first weights and under those of ``objective``; None without a pool.
 
     On whole images, as a head will see them, with the same signs before and after; the head class is the run's where
-    it was regularised by RadReg, else that of the defaults, so that runs with and without it can be compared.
+    it was regularised by RadReg with linear heads, else that of the defaults, so that runs with and without it can
+    be compared.
     """
     if data.downstream is None:
         return None
-    if spec.regularizer.kind == "radreg":
+    if spec.regularizer.kind == "radreg" and spec.regularizer.head in HEADS:
         regularizer = dataclasses.replace(spec.regularizer, view="whole", n_draws=N_DRAWS)
     else:
         regularizer = Regularizer("radreg", n_draws=N_DRAWS)

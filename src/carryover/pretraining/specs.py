@@ -14,7 +14,8 @@ SPEC_VERSION = 1
 class DataSpec:
     """[data] or [downstream]: images without labels. ``path``: whatever ``datasets.load_dataset`` reads.
 
-    ``config`` names a subset of a hub data set that has several.  ``max_examples`` takes that many, drawn from the seed; ``where`` keeps rows by column values.
+    ``config`` names a subset of a hub data set that has several.  ``max_examples`` takes that many, drawn from the
+    seed; ``where`` keeps rows by column values.
     """
 
     path: str
