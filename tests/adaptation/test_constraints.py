@@ -1,0 +1,91 @@
+"""Distance from the pretrained weights: penalty, projection, and their limits."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+from torch import nn
+
+from carryover._core.errors import InputError
+from carryover.adaptation.constraints import Anchor
+
+
+def moved(scale: float = 1.0) -> tuple[nn.Module, Anchor]:
+    """A network some way from where it started."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)).double()
+        anchor = Anchor(network, [name for name, _ in network.named_parameters()])
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.add_(scale * torch.randn_like(weight))
+    return network, anchor
+
+
+def flat(tensors) -> np.ndarray:
+    return torch.cat([one.detach().flatten() for one in tensors]).numpy()
+
+
+def test_the_penalty_is_half_the_squared_distance_and_its_gradient_the_gap():
+    network, anchor = moved()
+    value = anchor.half_squared_distance()
+    gap = flat(network.parameters()) - flat(anchor.start)
+    assert value.item() == pytest.approx(0.5 * gap @ gap, rel=1e-12)
+    value.backward()
+    np.testing.assert_allclose(flat(weight.grad for weight in network.parameters()), gap, rtol=1e-12)
+    by_name = anchor.distances()
+    assert sum(one**2 for one in by_name.values()) == pytest.approx(gap @ gap, rel=1e-12)
+    assert set(by_name) == {name for name, _ in network.named_parameters()}
+
+
+@pytest.mark.parametrize("by_layer", [False, True])
+def test_projection_gives_the_nearest_point_of_the_ball(by_layer):
+    network, anchor = moved()
+    start, far = flat(anchor.start), flat(network.parameters())
+    first_layer = sum(weight.numel() for weight in network[0].parameters())
+    radius = 0.8
+    anchor.project(radius, by_layer=by_layer)
+    found = flat(network.parameters())
+
+    def inside(point):
+        gaps = np.split(point - start, [first_layer]) if by_layer else [point - start]
+        return np.array([radius**2 - gap @ gap for gap in gaps])
+
+    # An independent solver of: nearest point to `far` subject to the ball.
+    solved = minimize(
+        lambda point: 0.5 * np.sum((point - far) ** 2),
+        start,
+        jac=lambda point: point - far,
+        constraints={"type": "ineq", "fun": inside},
+        method="SLSQP",
+        options={"maxiter": 500, "ftol": 1e-14},
+    )
+    assert solved.success
+    np.testing.assert_allclose(found, solved.x, atol=1e-5)
+    again = found.copy()
+    anchor.project(radius, by_layer=by_layer)
+    np.testing.assert_allclose(flat(network.parameters()), again, rtol=0, atol=1e-15)
+
+
+def test_the_limits_of_the_radius():
+    network, anchor = moved()
+    far = flat(network.parameters())
+    anchor.project(math.inf)
+    assert np.array_equal(flat(network.parameters()), far)
+    anchor.project(1e6)
+    assert np.array_equal(flat(network.parameters()), far)
+    anchor.project(0.0)
+    assert np.array_equal(flat(network.parameters()), flat(anchor.start))
+    anchor.project(0.0, by_layer=True)
+    assert np.array_equal(flat(network.parameters()), flat(anchor.start))
+    for radius in (-1.0, math.nan):
+        with pytest.raises(InputError, match="radius must be >= 0"):
+            anchor.project(radius)
+
+
+def test_nothing_to_hold_is_no_distance():
+    anchor = Anchor(nn.Linear(2, 2), [])
+    anchor.project(0.0)
+    assert float(anchor.half_squared_distance()) == 0.0 and anchor.distances() == {}
