@@ -87,10 +87,17 @@ def test_the_masked_view_is_the_visible_patches():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: pool_penalty(Regularizer("l2", 1.0), objective(), batches(50), seed=0), "RadReg's, .* 'l2'"),
+        (
+            lambda: pool_penalty(Regularizer("l2", 1.0), objective(), batches(50), seed=0),
+            "RadReg's .* 'l2', head",
+        ),
         (
             lambda: pool_penalty(Regularizer("radreg", 1.0, n_draws=1), objective(), batches(50), seed=0),
-            "n_draws >= 2 for its interval, got 'radreg' and 1",
+            "n_draws >= 2 for its interval, got 'radreg', head 'frobenius' and 1 draws",
+        ),
+        (
+            lambda: pool_penalty(Regularizer("radreg", 1.0, head="hidden"), objective(), batches(50), seed=0),
+            "with linear heads .* got 'radreg', head 'hidden'",
         ),
         (lambda: pool_penalty(Regularizer("radreg", 1.0), objective(), [], seed=0), "holds no images"),
         (
