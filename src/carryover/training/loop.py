@@ -102,10 +102,17 @@ class LoopResult:
 
 
 def train(
-    network: nn.Module, loss: StepLoss, *, n_examples: int, spec: LoopSpec, options: LoopOptions
+    network: nn.Module,
+    loss: StepLoss,
+    *,
+    n_examples: int,
+    spec: LoopSpec,
+    options: LoopOptions,
+    after_step: Callable[[int], None] = lambda _: None,
 ) -> LoopResult:
     """Train ``network`` in place by ``spec``, from the last checkpoint in ``options.folder`` where there is one.
 
+    ``after_step`` is called with the number of finished steps once the weights have moved: a projection goes here.
     Every process that was launched calls it alike.  Raises NotComputedError at a loss or gradient that is not finite,
     with the step and learning rate (the last checkpoint stays); InputError for a checkpoint of another run, batches
     that the processes cannot share alike, and a tracker that is not there.
@@ -137,7 +144,7 @@ def train(
         progress=options.progress,
         settings=dataclasses.asdict(spec),
     ) as reports:
-        return _Loop(accelerator, step, state, order, rates, spec, options, reports).run(start)
+        return _Loop(accelerator, step, state, order, rates, spec, options, reports, after_step).run(start)
 
 
 @dataclass(frozen=True)
@@ -152,6 +159,7 @@ class _Loop:
     spec: LoopSpec
     options: LoopOptions
     reports: Reports
+    after_step: Callable[[int], None]
 
     def run(self, start: int) -> LoopResult:
         """Steps ``start``, ``start`` + 1, ... until all are done or it is asked to stop."""
@@ -163,8 +171,9 @@ class _Loop:
             if not (math.isfinite(row["loss"]) and math.isfinite(row["gradient_norm"])):
                 raise NotComputedError(_diverged(row, saved, options))
             state.optimizer.step()
-            self.reports.tick()
             finished = number + 1
+            self.after_step(finished)
+            self.reports.tick()
             if state.average is not None:
                 state.average.update(finished)
             stopping = state.processes.any(options.stop())
