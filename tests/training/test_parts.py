@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from carryover._core.errors import DiskFullError, InputError
@@ -133,10 +134,11 @@ def test_the_last_two_are_kept_and_nothing_else(tmp_path):
 def test_a_write_that_breaks_leaves_what_was_there(tmp_path, monkeypatch):
     save_checkpoint(tmp_path, a_checkpoint(5))
 
-    def full(*_):
-        raise OSError(28, "No space left on device")
+    def full(_, path):
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr(checkpoints, "_to_disk", full)
+    monkeypatch.setattr(checkpoints, "save_file", full)
     with pytest.raises(DiskFullError, match="no space is left to write"):
         save_checkpoint(tmp_path, a_checkpoint(10))
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000005"]
@@ -154,6 +156,14 @@ def damaged(path, how):
         (path / "state.json").write_text(json.dumps({"step": 5}))
     elif how == "list":
         (path / "state.json").write_text("[]")
+    elif how == "no step":
+        (path / "state.json").write_text(json.dumps({"schema": checkpoints.SCHEMA, "run_id": 3, "extra": {}}))
+    elif how == "other hashes":
+        state = json.loads((path / "state.json").read_text())
+        (path / "state.json").write_text(json.dumps({**state, "hashes": {}}))
+    elif how == "cut":
+        data = (path / "optimizer.safetensors").read_bytes()
+        (path / "optimizer.safetensors").write_bytes(data[: len(data) // 2])
     else:
         (path / "state.json").unlink()
 
@@ -165,13 +175,16 @@ def damaged(path, how):
         ("missing", "optimizer.safetensors is missing"),
         ("foreign", "is not a checkpoint of this version"),
         ("list", "schema 'list'"),
+        ("no step", "state.json is damaged: it states no step, run_id, hashes"),
+        ("other hashes", "weights.safetensors is corrupt"),
+        ("cut", "optimizer.safetensors is corrupt"),
         ("no state", "cannot be read"),
     ],
 )
 def test_what_is_not_whole_is_refused(tmp_path, how, message):
     path = save_checkpoint(tmp_path, a_checkpoint(5))
     damaged(path, how)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=rf"{message}.* Remove .*step-00000005 to go on from the checkpoint"):
         load_checkpoint(path)
 
 

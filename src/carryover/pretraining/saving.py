@@ -2,13 +2,12 @@
 
 import dataclasses
 import json
-import shutil
-import uuid
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
 
+from carryover.data.atomic import folder_written_whole
 from carryover.data.hash_tables import save_hash_tables
 from carryover.data.hashing import path_hash
 from carryover.models.encoders import ImageSize
@@ -27,12 +26,10 @@ def save_encoder(
     both, preprocessing.json; for a masked autoencoder also what ``transformers`` opens.
 
     The hashes travel with the encoder, so that whoever tests it can tell whether it has seen the test.  Returns the
-    folder's path; an older one is replaced.
+    folder's path; an older one is replaced.  Raises DiskFullError where no space is left.
     """
-    final, partial = Path(folder) / MODEL, Path(folder) / f".{MODEL}-{uuid.uuid4().hex[:8]}"
-    size = data.train.size
-    try:
-        partial.mkdir(parents=True)
+    final, size = Path(folder) / MODEL, data.train.size
+    with folder_written_whole(final) as partial:
         if isinstance(objective, MaskedAutoencoder):
             with quiet_transformers():
                 objective.model.save_pretrained(partial)
@@ -54,11 +51,6 @@ def save_encoder(
             "example_hashes_sha256": path_hash(partial / EXAMPLE_HASHES),
         }
         _write_json(partial / "encoder.json", record)
-        if final.exists():
-            shutil.rmtree(final)
-        partial.rename(final)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return final
 
 

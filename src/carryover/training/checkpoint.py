@@ -6,19 +6,17 @@ All randomness of a run is a function of seed, step and example, so no generator
 """
 
 import json
-import os
 import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from carryover._core.errors import DiskFullError, InputError
+from carryover._core.errors import InputError
+from carryover.data.atomic import folder_written_whole
 from carryover.data.hashing import path_hash
 
 SCHEMA = "carryover.checkpoint/1"
@@ -28,7 +26,7 @@ _FILES = {
     "optimizer": "optimizer.safetensors",
     "average": "average.safetensors",
 }
-_NO_SPACE = (28, 122)  # ENOSPC, EDQUOT
+_STATE = {"step": int, "run_id": str, "hashes": dict, "extra": dict}
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """
     folder = Path(folder)
     final = folder / f"step-{checkpoint.step:08d}"
-    partial = folder / f".partial-{uuid.uuid4().hex[:8]}"
-    try:
-        partial.mkdir(parents=True)
+    with folder_written_whole(final) as partial:
         files = _files(with_average=bool(checkpoint.average))
         for name, file in files.items():
             tensors = {
@@ -67,17 +63,6 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
             "extra": dict(checkpoint.extra),
         }
         (partial / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
-        for path in partial.iterdir():
-            _to_disk(path)
-        if final.exists():
-            shutil.rmtree(final)
-        partial.rename(final)
-    except (OSError, SafetensorError) as error:
-        if getattr(error, "errno", None) in _NO_SPACE or "No space left" in str(error):
-            raise DiskFullError(28, f"no space is left to write {final}: free some and run again") from error
-        raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     for old in checkpoint_folders(folder)[:-KEPT]:
         shutil.rmtree(old)
     return final
@@ -91,32 +76,35 @@ def checkpoint_folders(folder: Path) -> list[Path]:
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read one checkpoint; InputError where it is incomplete, from elsewhere, or its bytes are not those written."""
     path = Path(path)
-    try:
-        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not a checkpoint: its state.json cannot be read ({error})") from error
-    if not isinstance(state, dict) or state.get("schema") != SCHEMA:
-        found = state.get("schema") if isinstance(state, dict) else type(state).__name__
-        raise InputError(
-            f"{path} is not a checkpoint of this version: schema {found!r} instead of {SCHEMA!r}"
-        )
+    advice = f"Remove {path} to go on from the checkpoint before it"
+    state = _read_state(path, advice)
     parts = {}
     for name, file in _files(with_average=_FILES["average"] in state["hashes"]).items():
         if not (path / file).is_file():
-            raise InputError(f"{path} is not a whole checkpoint: {file} is missing")
-        if path_hash(path / file) != state["hashes"][file]:
-            raise InputError(
-                f"{path / file} is corrupt: its sha256 is not the one written with it. "
-                f"Remove {path} to go on from the checkpoint before it"
-            )
+            raise InputError(f"{path} is not a whole checkpoint: {file} is missing. {advice}")
+        if path_hash(path / file) != state["hashes"].get(file):
+            raise InputError(f"{path / file} is corrupt: its sha256 is not the one written with it. {advice}")
         parts[name] = load_file(path / file)
     return Checkpoint(state["step"], state["run_id"], extra=state["extra"], **parts)
 
 
+def _read_state(path: Path, advice: str) -> dict[str, Any]:
+    try:
+        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} is not a checkpoint: its state.json cannot be read ({error}). {advice}"
+        ) from error
+    if not isinstance(state, dict) or state.get("schema") != SCHEMA:
+        found = state.get("schema") if isinstance(state, dict) else type(state).__name__
+        raise InputError(
+            f"{path} is not a checkpoint of this version: schema {found!r} instead of {SCHEMA!r}. {advice}"
+        )
+    wrong = [key for key, kind in _STATE.items() if not isinstance(state.get(key), kind)]
+    if wrong:
+        raise InputError(f"{path / 'state.json'} is damaged: it states no {', '.join(wrong)}. {advice}")
+    return state
+
+
 def _files(*, with_average: bool) -> dict[str, str]:
     return {name: file for name, file in _FILES.items() if with_average or name != "average"}
-
-
-def _to_disk(path: Path) -> None:
-    with path.open("rb+") as stream:
-        os.fsync(stream.fileno())

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from carryover._core.errors import InputError
+from carryover.data.atomic import naming_a_full_disk, written_whole
 
 
 class MetricsFile:
@@ -14,20 +15,26 @@ class MetricsFile:
     def __init__(self, path: Path, *, resume_after: int | None = None) -> None:
         """With ``resume_after`` the lines of later steps (a run killed between checkpoints) are dropped first."""
         self.path = Path(path)
-        kept = (
-            [] if resume_after is None else [row for row in read_metrics(path) if row["step"] <= resume_after]
-        )
+        rows = [] if resume_after is None else read_metrics(self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = self.path.open("w", encoding="utf-8")
-        for row in kept:
-            self.write(row)
+        with written_whole(self.path, overwrite=True) as partial:
+            kept = "".join(_line(row) for row in rows if row["step"] <= resume_after)
+            partial.write_text(kept, encoding="utf-8")
+        self._stream = self.path.open("a", encoding="utf-8")
 
     def write(self, row: Mapping[str, Any]) -> None:
-        self._stream.write(json.dumps(row, allow_nan=False) + "\n")
-        self._stream.flush()
+        """Append a row; DiskFullError where no space is left."""
+        with naming_a_full_disk(self.path):
+            self._stream.write(_line(row))
+            self._stream.flush()
 
     def close(self) -> None:
-        self._stream.close()
+        with naming_a_full_disk(self.path):
+            self._stream.close()
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, allow_nan=False) + "\n"
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
