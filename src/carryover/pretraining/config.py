@@ -6,9 +6,8 @@ from typing import Any
 
 from carryover._core.config import read_tables
 from carryover._core.strict import build
+from carryover.pretraining.folder import PATH_KEYS
 from carryover.pretraining.specs import PretrainSpec
-
-PATH_KEYS = ("path",)
 
 
 def read_recipe(

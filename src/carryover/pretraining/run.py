@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from carryover._core.config import spec_as_table, without_keys
-from carryover._core.errors import InputError
 from carryover.objectives.base import Objective
 from carryover.objectives.building import build_objective
-from carryover.objectives.finished import RUN, RUN_SCHEMA
+from carryover.objectives.finished import RUN_SCHEMA
 from carryover.pretraining.data import RunData, load_run_data
+from carryover.pretraining.folder import PATH_KEYS, run_folder
 from carryover.pretraining.phase import PretrainingLoss
 from carryover.pretraining.result import write_result
 from carryover.pretraining.saving import save_encoder
@@ -23,8 +23,6 @@ from carryover.pretraining.specs import SPEC_VERSION, PretrainSpec
 from carryover.training.loop import LoopOptions, LoopSpec, train
 from carryover.training.processes import Processes, launched
 from carryover.training.trackers import check_tracker
-
-_PATHS = ("path",)
 
 
 @dataclass(frozen=True)
@@ -64,29 +62,26 @@ def pretrain(
     Several processes (``torchrun -m carryover pretrain ...``) call it alike and share one run and one folder.
     Raises InputError for what cannot be used or belongs to another run, NotComputedError for a loss that is not finite.
     """
-    options, folder = options or PretrainOptions(), Path(folder)
+    options, folder = options or PretrainOptions(), Path(folder).expanduser()
     check_tracker(options.tracker)
     processes = launched(options.device)
     data = load_run_data(spec, device=str(processes.device))
     record = run_record(spec, data)
-    with processes.first_goes_first():
-        open_run_folder(folder, record)
     objective = _objective(spec, data)
-    found = train(
-        objective,
-        PretrainingLoss(objective, data, spec, processes),
-        n_examples=len(data.train),
-        spec=_loop_spec(spec),
-        options=_loop_options(options, folder, run_id=record["id"], processes=processes),
-    )
-    if not found.done:
-        return PretrainResult(folder, False, found.step, None)
-    if not processes.first:
-        return PretrainResult(folder, True, found.step, None)
-    objective = _objective(spec, data)
-    objective.load_state_dict(found.weights)
-    save_encoder(objective, spec, data, folder=folder, run_id=record["id"])
-    result = write_result(objective, spec, data, found=found, folder=folder)
+    with run_folder(folder, record, processes):
+        found = train(
+            objective,
+            PretrainingLoss(objective, data, spec, processes),
+            n_examples=len(data.train),
+            spec=_loop_spec(spec),
+            options=_loop_options(options, folder, run_id=record["id"], processes=processes),
+        )
+        if not found.done or not processes.first:
+            return PretrainResult(folder, found.done, found.step, None)
+        objective = _objective(spec, data)
+        objective.load_state_dict(found.weights)
+        save_encoder(objective, spec, data, folder=folder, run_id=record["id"])
+        result = write_result(objective, spec, data, found=found, folder=folder)
     return PretrainResult(folder, True, found.step, result)
 
 
@@ -104,7 +99,7 @@ def run_record(spec: PretrainSpec, data: RunData) -> dict[str, Any]:
     table = dataclasses.asdict(spec)
     named = {
         "spec_version": SPEC_VERSION,
-        "spec": without_keys(spec_as_table(spec), _PATHS),
+        "spec": without_keys(spec_as_table(spec), PATH_KEYS),
         "hashes": hashes,
     }
     identity = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
@@ -115,43 +110,6 @@ def run_record(spec: PretrainSpec, data: RunData) -> dict[str, Any]:
         "hashes": hashes,
         "threads": torch.get_num_threads(),
     }
-
-
-def open_run_folder(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write run.json, or check that the one there is of this run; InputError says which keys differ."""
-    path = folder / RUN
-    if not path.exists():
-        if folder.exists() and any(folder.iterdir()):
-            raise InputError(f"{folder} is not empty and holds no run: name another folder")
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record, indent=1), encoding="utf-8")
-        return
-    try:
-        there = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
-    if not isinstance(there, dict) or there.get("schema") != RUN_SCHEMA:
-        raise InputError(f"{path} is not the record of a pretraining run: name another folder")
-    if there["id"] != record["id"]:
-        keys = [
-            *_differing(there["spec"], record["spec"]),
-            *_differing(there["hashes"], record["hashes"], "hashes."),
-        ]
-        raise InputError(
-            f"{folder} holds a run with another config; these keys differ: {', '.join(keys) or 'its spec version'}. "
-            "Name another folder, or give the same config to go on"
-        )
-
-
-def _differing(there: Mapping[str, Any], here: Mapping[str, Any], where: str = "") -> list[str]:
-    found = []
-    for key in sorted({*there, *here}):
-        old, new = there.get(key), here.get(key)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += _differing(old, new, f"{where}{key}.")
-        elif json.dumps(old) != json.dumps(new) and key not in _PATHS:
-            found.append(f"{where}{key}")
-    return found
 
 
 def _objective(spec: PretrainSpec, data: RunData) -> Objective:
