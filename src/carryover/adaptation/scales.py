@@ -1,0 +1,144 @@
+"""Initialisation scales: weights multiplied before pretraining or before fine-tuning, and scales that change nothing.
+
+The knobs of Anguita et al. (2026) on any network: ``all_weights`` (their absolute scale c), ``early`` (the early
+blocks against the rest, in the place of the relative scale) and ``readout`` (gamma).  Where a normalisation follows a
+scaled layer the function stays as it is, and only the effective learning rate changes.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from carryover._core.errors import InputError
+from carryover.adaptation.network import AdaptedNetwork
+from carryover.adaptation.selection import matching
+
+_WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+UNCHANGED = 0.01
+"""A relative change of the features below this is none: normalisations add a small number to variances."""
+
+
+@dataclass(frozen=True)
+class InitialScales:
+    """Factors of parameters (weights, biases and the affine parts of normalisations); 1 leaves them.
+
+    ``early_parameters``: shell patterns of the early blocks' names, which "early" multiplies on top of "all_weights".
+    ``all_weights`` leaves out the head; ``readout`` multiplies it alone.
+    """
+
+    all_weights: float = 1.0
+    early: float = 1.0
+    readout: float = 1.0
+    early_parameters: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("all_weights", "early", "readout"):
+            value = getattr(self, name)
+            if not (value > 0.0 and math.isfinite(value)):
+                raise InputError(f"scale {name} must be > 0 and finite, got {value:g}")
+        if self.early != 1.0 and not self.early_parameters:
+            raise InputError(
+                "scale early needs early_parameters: patterns of the early blocks' parameter names"
+            )
+
+
+@torch.no_grad()
+def scale_weights(network: nn.Module, scales: InitialScales) -> list[str]:
+    """Multiply the parameters of ``network`` in place; the names of those that changed.
+
+    Names begin with "encoder." or "head.".  InputError for a pattern that matches nothing.
+    """
+    weights = dict(network.named_parameters())
+    early = set(matching(weights, scales.early_parameters)) if scales.early_parameters else set()
+    changed = []
+    for name, weight in weights.items():
+        factor = scales.readout if name.startswith("head.") else scales.all_weights
+        factor *= scales.early if name in early else 1.0
+        if factor != 1.0:
+            weight.mul_(factor)
+            changed.append(name)
+    return changed
+
+
+@torch.no_grad()
+def cancelled_scales(network: AdaptedNetwork, images: Tensor, changed: Sequence[str]) -> list[str]:
+    """Linear and convolutional layers with a scaled parameter whose scale a following normalisation cancels.
+
+    Found by trying: a layer's weight and bias are halved, and where the features of ``images`` (n, c, h, w) stay as
+    they are, the scale says nothing about the function.  Batch norms work as ``network.batch_norm`` declares; weights
+    and statistics are put back.
+    """
+    layers = {
+        name: layer
+        for name, layer in network.named_modules()
+        if isinstance(layer, _WEIGHTED) and any(one.rpartition(".")[0] == name for one in changed)
+    }
+    found = []
+    with _as_trained(network):
+        reference = network.features(images)
+        size = torch.linalg.vector_norm(reference)
+        for name, layer in layers.items():
+            if name.startswith("head"):
+                continue
+            with _halved(layer):
+                gap = torch.linalg.vector_norm(network.features(images) - reference)
+            # A layer that the features do not depend on at all is not one whose scale is cancelled.
+            if float(gap) < UNCHANGED * float(size) and _matters(network, layer, images, reference):
+                found.append(name)
+    return found
+
+
+def cancellation_warning(layers: Sequence[str]) -> str | None:
+    """The sentence that names them, None where there are none."""
+    if not layers:
+        return None
+    shown = ", ".join(layers[:6]) + (f" and {len(layers) - 6} more" if len(layers) > 6 else "")
+    return (
+        f"A normalisation that follows cancels the scale of {len(layers)} layers ({shown}): the network computes what "
+        "it did, only its effective learning rate there changed."
+    )
+
+
+def _matters(network: AdaptedNetwork, layer: nn.Module, images: Tensor, reference: Tensor) -> bool:
+    """Whether the features change when the layer's weights are turned around."""
+    kept = layer.weight.clone()
+    try:
+        layer.weight.neg_()
+        gap = torch.linalg.vector_norm(network.features(images) - reference)
+    finally:
+        layer.weight.copy_(kept)
+    return float(gap) >= UNCHANGED * float(torch.linalg.vector_norm(reference))
+
+
+@contextmanager
+def _halved(layer: nn.Module) -> Iterator[None]:
+    parts = [part for part in (layer.weight, layer.bias) if part is not None]
+    kept = [part.clone() for part in parts]
+    try:
+        for part in parts:
+            part.mul_(0.5)
+        yield
+    finally:
+        for part, value in zip(parts, kept, strict=True):
+            part.copy_(value)
+
+
+@contextmanager
+def _as_trained(network: AdaptedNetwork) -> Iterator[None]:
+    """Training mode without randomness; statistics of batch norms and the former mode are put back."""
+    training = network.training
+    kept = {name: value.clone() for name, value in network.named_buffers()}
+    network.train()
+    for layer in network.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.eval()
+    try:
+        yield
+    finally:
+        for name, value in network.named_buffers():
+            value.copy_(kept[name])
+        network.train(training)
