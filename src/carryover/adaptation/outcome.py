@@ -1,0 +1,189 @@
+"""A whole plan on labelled examples: its phases in turn, what it predicts, and where its loss comes from."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from carryover._core.results import Estimate
+from carryover._core.seeding import derive_seed
+from carryover.adaptation.decomposition import Decomposition, decompose
+from carryover.adaptation.network import AdaptedNetwork
+from carryover.adaptation.phases import Budget, Examples, PhaseResult, all_scores, run_phase
+from carryover.adaptation.plans import Phase, Plan
+from carryover.adaptation.scales import InitialScales, cancellation_warning, cancelled_scales, scale_weights
+from carryover.measures.probe import accuracy_estimate, mean_loss_estimate, r2_estimate
+from carryover.training.loop import LoopOptions
+
+MakeNetwork = Callable[[], AdaptedNetwork]
+"""Gives the pretrained network with a new head, afresh each time."""
+_TRIED = 64
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples by role.  ``pool``: many more labelled ones, which only the decomposition sees; None without."""
+
+    train: Examples
+    test: Examples
+    validation: Examples | None = None
+    pool: Examples | None = None
+
+
+@dataclass(frozen=True)
+class PlanOutcome:
+    """``scores`` (t, K) of the test examples; ``measures`` by name: accuracy and log loss, or r2 and mse.
+
+    ``done`` is False where the run was asked to stop; scores, measures and decomposition are then empty.
+    """
+
+    plan: Plan
+    network: AdaptedNetwork
+    phases: tuple[PhaseResult, ...]
+    done: bool
+    scores: np.ndarray | None = None
+    measures: dict[str, Estimate] = dataclasses.field(default_factory=dict)
+    decomposition: Decomposition | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def run_plan(
+    make: MakeNetwork,
+    plan: Plan,
+    split: Split,
+    *,
+    budget: Budget,
+    scales: InitialScales | None = None,
+    options: LoopOptions | None = None,
+    pool_steps: int | None = None,
+    longer: bool = False,
+) -> PlanOutcome:
+    """Adapt a new network by ``plan`` on the training examples and measure it on the test examples.
+
+    With a pool the best constrained adaptation is looked for by the same plan on the pool, for ``pool_steps`` (by
+    default four times the budget's).  ``longer`` trains on for as many steps again to see the optimisation gap.
+    ``options.folder`` keeps each phase's checkpoints in a folder of its own, from which a stopped run goes on.
+    """
+    options = options or LoopOptions()
+    network, warnings = _new(make, scales, split.train)
+    phases = _run(network, plan, split, budget=budget, options=options, folder=options.folder)
+    if not phases[-1].done:
+        return PlanOutcome(plan, network, phases, False, warnings=warnings)
+    train, test = example_losses(network, split.train), example_losses(network, split.test)
+    best = _best(make, plan, split, budget=budget, scales=scales, steps=pool_steps or 4 * budget.steps)
+    continued = _continued(network, plan, split, budget) if longer else None
+    scores = all_scores(network, split.test.images).cpu().numpy()
+    return PlanOutcome(
+        plan=plan,
+        network=network,
+        phases=phases,
+        done=True,
+        scores=scores,
+        measures=measures_of(scores, split.test.targets.cpu().numpy(), test),
+        decomposition=decompose(
+            train,
+            test,
+            best_train_losses=None if best is None else example_losses(best, split.train),
+            best_test_losses=None if best is None else example_losses(best, split.test),
+            longer_train_losses=continued,
+        ),
+        warnings=warnings,
+    )
+
+
+def measures_of(scores: np.ndarray, targets: np.ndarray, losses: np.ndarray) -> dict[str, Estimate]:
+    """Accuracy and log loss (nats) of scores (t, K) for class codes; R2 and mean squared error for numbers."""
+    if np.issubdtype(targets.dtype, np.floating):
+        return {"r2": r2_estimate(targets, scores[:, 0]), "mse": mean_loss_estimate(losses)}
+    return {
+        "accuracy": accuracy_estimate(scores.argmax(axis=1) == targets),
+        "log_loss": mean_loss_estimate(losses),
+    }
+
+
+def example_losses(network: AdaptedNetwork, data: Examples) -> np.ndarray:
+    """The prediction loss of each example (n,), float64: cross-entropy in nats, or squared error."""
+    scores = all_scores(network, data.images).double()
+    if data.is_classification:
+        return functional.cross_entropy(scores, data.targets, reduction="none").cpu().numpy()
+    return (scores[:, 0] - data.targets.double()).square().cpu().numpy()
+
+
+def _new(
+    make: MakeNetwork, scales: InitialScales | None, data: Examples
+) -> tuple[AdaptedNetwork, tuple[str, ...]]:
+    network = make()
+    if scales is None:
+        return network, ()
+    changed = scale_weights(network, scales)
+    sentence = cancellation_warning(cancelled_scales(network, data.images[:_TRIED], changed))
+    return network, () if sentence is None else (sentence,)
+
+
+def _run(
+    network: AdaptedNetwork,
+    plan: Plan,
+    split: Split,
+    *,
+    budget: Budget,
+    options: LoopOptions,
+    folder: Path | None,
+) -> tuple[PhaseResult, ...]:
+    found = []
+    for number, phase in enumerate(plan.phases):
+        own = None if folder is None else Path(folder) / f"phase-{number}"
+        found.append(
+            run_phase(
+                network,
+                phase,
+                split.train,
+                budget=budget,
+                validation=split.validation,
+                options=dataclasses.replace(options, folder=own),
+            )
+        )
+        if not found[-1].done:
+            break
+    return tuple(found)
+
+
+def _best(
+    make: MakeNetwork,
+    plan: Plan,
+    split: Split,
+    *,
+    budget: Budget,
+    scales: InitialScales | None,
+    steps: int,
+) -> AdaptedNetwork | None:
+    """The plan's weights on the pool."""
+    if split.pool is None:
+        return None
+    network, _ = _new(make, scales, split.pool)
+    many = dataclasses.replace(budget, steps=steps, seed=derive_seed(budget.seed, "pool") % 2**32)
+    wide = dataclasses.replace(split, train=split.pool)
+    _run(network, plan, wide, budget=many, options=LoopOptions(), folder=None)
+    return network
+
+
+def _continued(network: AdaptedNetwork, plan: Plan, split: Split, budget: Budget) -> np.ndarray | None:
+    """Training losses after the last phase's descent once more, on a network that is put back afterwards."""
+    last: Phase = plan.phases[-1]
+    if last.solve != "descent" or last.lora is not None:
+        return None
+    kept: dict[str, Tensor] = {name: value.clone() for name, value in network.state_dict().items()}
+    needs = {name: weight.requires_grad for name, weight in network.named_parameters()}
+    phase = dataclasses.replace(last, keep="last")
+    more = dataclasses.replace(budget, seed=derive_seed(budget.seed, "longer") % 2**32)
+    run_phase(network, phase, split.train, budget=more)
+    losses = example_losses(network, split.train)
+    with torch.no_grad():
+        network.load_state_dict(kept)
+    for name, weight in network.named_parameters():
+        weight.requires_grad_(needs[name])
+    return losses
