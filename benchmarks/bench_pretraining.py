@@ -25,7 +25,7 @@ from carryover.objectives.specs import ObjectiveSpec
 from carryover.pretraining.data import ImageSet, RunData
 from carryover.pretraining.phase import PretrainingLoss
 from carryover.pretraining.specs import DataSpec, PretrainSpec, TrainSpec
-from carryover.training.loop import LoopOptions, LoopSpec, StepLoss, train
+from carryover.training.loop import LoopOptions, LoopSpec, train
 
 N, BATCH, STEPS, REPEATS = 1024, 64, 3, 7
 RATE, DECAY, BETAS = 1e-3, 0.05, (0.9, 0.95)
@@ -47,7 +47,7 @@ def _built(spec: ObjectiveSpec, data: RunData) -> Objective:
 
 def _loss(
     objective: Objective, data: RunData, regularizer: Regularizer | None = None, pool: int = BATCH
-) -> StepLoss:
+) -> PretrainingLoss:
     """The loss that ``carryover pretrain`` trains on."""
     spec = PretrainSpec(
         DataSpec("in memory"),
@@ -59,10 +59,10 @@ def _loss(
     return PretrainingLoss(objective, data, spec)
 
 
-def _steps(objective: Objective, loss: StepLoss) -> None:
+def _steps(objective: Objective, loss: PretrainingLoss) -> None:
     """The training loop itself, from a new optimizer on."""
     spec = LoopSpec(STEPS, BATCH, RATE, weight_decay=DECAY, betas=BETAS)
-    train(objective, loss, n_examples=N, spec=spec, options=LoopOptions())
+    train(objective, loss, penalty=loss.penalty, n_examples=N, spec=spec, options=LoopOptions())
 
 
 def _bare(model: ViTMAEForPreTraining, batch: Tensor) -> None:

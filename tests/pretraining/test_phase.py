@@ -113,15 +113,52 @@ def test_a_step_adds_the_penalty_on_downstream_images(folders):
     ).eval()
     rows = torch.arange(12)
     with torch.no_grad():
-        alone, parts = PretrainingLoss(objective, load_run_data(plain), plain)(rows, 3)
+        loss = PretrainingLoss(objective, load_run_data(plain), plain)
+        alone, parts = loss(rows, 3)
         assert set(parts) == {"pretraining_loss"} and parts["pretraining_loss"] == alone
+        assert loss.penalty is None
         loss = PretrainingLoss(objective, data, radreg)
-        total, parts = loss(rows, 3)
-        torch.testing.assert_close(total, parts["pretraining_loss"] + 0.3 * parts["radreg_penalty"])
-        torch.testing.assert_close(parts["pretraining_loss"], alone)
-        # Parts of a batch see the same downstream batch; another step sees another.
-        assert loss(rows[:5], 3)[1]["radreg_penalty"] == parts["radreg_penalty"]
-        assert loss(rows, 4)[1]["radreg_penalty"] != parts["radreg_penalty"]
+        assert loss(rows, 3) == (alone, parts)
+        value, parts = loss.penalty(3)
+        torch.testing.assert_close(value, 0.3 * parts["radreg_penalty"])
+        assert value > 0 and loss.penalty(4)[0] != value  # another step sees another downstream batch
+
+
+@pytest.mark.parametrize("micro_batch", [7, 4])
+def test_the_penalty_is_computed_once_a_step_and_counts_once(folders, micro_batch):
+    spec = spec_of(
+        folders,
+        objective={"kind": "denoising", "encoder": "fully_connected", "width": 4},
+        regularizer={"kind": "radreg", "strength": 2.0, "n_draws": 4},
+        downstream={"path": str(folders["target"][0])},
+        train={"downstream_batch": 10},
+    )
+    data = load_run_data(spec)
+    rows, gradients = [], []
+    for parts in (None, micro_batch):
+        objective = build_objective(spec.objective, data.train.size, mean=data.mean, std=data.std, seed=0)
+        loss, seen = PretrainingLoss(objective, data, spec), []
+
+        def penalty(step, loss=loss, seen=seen):
+            seen.append(step)
+            return loss.penalty(step)
+
+        train(
+            objective,
+            loss,
+            penalty=penalty,
+            n_examples=len(data.train),
+            spec=LoopSpec(steps=2, batch_size=16, learning_rate=1e-4, micro_batch=parts),
+            options=LoopOptions(log_every=1, progress=rows.append),
+        )
+        assert seen == [0, 1]
+        gradients.append([weight.grad for weight in objective.parameters()])
+    for row, other in zip(rows[:2], rows[2:], strict=True):
+        assert row["loss"] == pytest.approx(row["pretraining_loss"] + 2.0 * row["radreg_penalty"], rel=1e-6)
+        for name in ("loss", "pretraining_loss", "radreg_penalty", "gradient_norm"):
+            assert other[name] == pytest.approx(row[name], rel=1e-5)
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
 
 
 def test_radreg_falls_on_the_pool_during_training_and_the_loss_does_too(folders):
@@ -135,10 +172,11 @@ def test_radreg_falls_on_the_pool_during_training_and_the_loss_does_too(folders)
         )
         data = load_run_data(spec)
         objective = build_objective(spec.objective, data.train.size, mean=data.mean, std=data.std, seed=0)
-        seen = []
+        loss, seen = PretrainingLoss(objective, data, spec), []
         train(
             objective,
-            PretrainingLoss(objective, data, spec),
+            loss,
+            penalty=loss.penalty,
             n_examples=len(data.train),
             spec=LoopSpec(steps=150, batch_size=27, learning_rate=3e-3),
             options=LoopOptions(log_every=10, progress=seen.append),

@@ -73,9 +73,11 @@ def short_run(name: str, options: LoopOptions | None = None, **train_changes):
     given = {**spec.train.__dict__}
     given.pop("downstream_batch")
     options = options or LoopOptions()
+    loss = PretrainingLoss(objective, data, spec, processes)
     found = train(
         objective,
-        PretrainingLoss(objective, data, spec, processes),
+        loss,
+        penalty=loss.penalty,
         n_examples=len(data.train),
         spec=LoopSpec(**given, seed=spec.seed),
         options=LoopOptions(**{**options.__dict__, "log_every": 1, "progress": rows.append}),

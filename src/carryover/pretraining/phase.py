@@ -17,6 +17,7 @@ from carryover.pretraining.data import ImageSet, RunData
 from carryover.pretraining.specs import PretrainSpec
 from carryover.training.order import BatchOrder
 from carryover.training.processes import ALONE, Processes
+from carryover.training.step import StepPenalty
 
 _MEASURED_STEP = (
     -1
@@ -24,11 +25,9 @@ _MEASURED_STEP = (
 
 
 class PretrainingLoss:
-    """The objective's loss on a batch plus the regulariser's on a batch of the downstream pool.
+    """The objective's loss on a batch, and the regulariser's on a batch of the downstream pool.
 
-    Downstream batches follow an order of their own; when a batch is divided into parts, each sees the whole downstream
-    batch, so that the penalty's value does not depend on the division.  Of several ``processes`` each computes its
-    share of both batches.
+    Downstream batches follow an order of their own.  Of several ``processes`` each computes its share of both batches.
     """
 
     def __init__(
@@ -49,11 +48,16 @@ class PretrainingLoss:
         key = Key(self.seed, step, positions)
         together = {"processes": self.processes} if self.objective.couples_batch else {}
         loss = self.objective.loss(images, key, **together)
-        if self.regularizer.kind == "none":
-            return loss, {"pretraining_loss": loss}
+        return loss, {"pretraining_loss": loss}
+
+    @property
+    def penalty(self) -> StepPenalty | None:
+        """The regulariser of a step, strength times its penalty, and the penalty itself; None without."""
+        return None if self.regularizer.kind == "none" else self._penalty_of_step
+
+    def _penalty_of_step(self, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
         penalty = self._penalty(step)
-        total = loss + self.regularizer.strength * penalty
-        return total, {"pretraining_loss": loss, f"{self.regularizer.kind}_penalty": penalty}
+        return self.regularizer.strength * penalty, {f"{self.regularizer.kind}_penalty": penalty}
 
     def _penalty(self, step: int) -> Tensor:
         images = key = None

@@ -69,9 +69,11 @@ def pretrain(
     record = run_record(spec, data)
     objective = _objective(spec, data)
     with run_folder(folder, record, processes):
+        loss = PretrainingLoss(objective, data, spec, processes)
         found = train(
             objective,
-            PretrainingLoss(objective, data, spec, processes),
+            loss,
+            penalty=loss.penalty,
             n_examples=len(data.train),
             spec=_loop_spec(spec),
             options=_loop_options(options, folder, run_id=record["id"], processes=processes),

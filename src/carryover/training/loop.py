@@ -26,7 +26,15 @@ from carryover.training.processes import Processes, launched
 from carryover.training.reporting import Reports
 from carryover.training.schedules import WarmupCosine
 from carryover.training.state import TrainingState, last_checkpoint, notes_on_resuming
-from carryover.training.step import Step, StepLoss, accumulate, clip_gradient, make_accelerator, shared
+from carryover.training.step import (
+    Step,
+    StepLoss,
+    StepPenalty,
+    accumulate,
+    clip_gradient,
+    make_accelerator,
+    shared,
+)
 
 
 @dataclass(frozen=True)
@@ -108,10 +116,12 @@ def train(
     n_examples: int,
     spec: LoopSpec,
     options: LoopOptions,
+    penalty: StepPenalty | None = None,
     after_step: Callable[[int], None] = lambda _: None,
 ) -> LoopResult:
     """Train ``network`` in place by ``spec``, from the last checkpoint in ``options.folder`` where there is one.
 
+    ``penalty`` is added to the loss of every step, once whatever the parts of its batch.
     ``after_step`` is called with the number of finished steps once the weights have moved: a projection goes here.
     Every process that was launched calls it alike.  Raises NotComputedError at a loss or gradient that is not finite,
     with the step and learning rate (the last checkpoint stays); InputError for a checkpoint of another run, batches
@@ -130,7 +140,7 @@ def train(
     optimizer = adamw(
         network, learning_rate=spec.learning_rate, weight_decay=spec.weight_decay, betas=spec.betas
     )
-    step = shared(accelerator, Step(network, loss, spec.precision), optimizer)
+    step = shared(accelerator, Step(network, loss, spec.precision, penalty), optimizer)
     average = MovingAverage(network, spec.ema_decay) if spec.ema_decay else None
     notes = () if stored is None else notes_on_resuming(stored, processes)
     state = TrainingState(network, optimizer, average, processes, notes)

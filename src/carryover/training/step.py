@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -26,16 +27,35 @@ class StepLoss(Protocol):
     def __call__(self, positions: Tensor, step: int) -> tuple[Tensor, Mapping[str, Tensor]]: ...
 
 
+class StepPenalty(Protocol):
+    """What is added to a step's loss whatever its batch: computed once, however many parts the batch has.
+
+    Every process gives the same value.
+    """
+
+    def __call__(self, step: int) -> tuple[Tensor, Mapping[str, Tensor]]: ...
+
+
 class Step(nn.Module):
     """A loss as a module that holds its network, so that what wraps it for many processes sees every pass."""
 
-    def __init__(self, network: nn.Module, loss: StepLoss, precision: Precision) -> None:
+    def __init__(
+        self, network: nn.Module, loss: StepLoss, precision: Precision, penalty: StepPenalty | None = None
+    ) -> None:
         super().__init__()
-        self.network, self.loss, self.precision = network, loss, precision
+        self.network, self.loss, self.precision, self.penalty = network, loss, precision, penalty
 
-    def forward(self, positions: Tensor, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
+    def forward(
+        self, positions: Tensor, step: int, weight: float, *, last: bool
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """``weight`` times the loss of a part, and with the ``last`` one the penalty; its terms, weighted alike."""
         with computing_in(self.precision, positions.device):
-            return self.loss(positions, step)
+            value, terms = self.loss(positions, step)
+            total, terms = weight * value, {name: weight * term.detach() for name, term in terms.items()}
+            if last and self.penalty is not None:
+                penalty, more = self.penalty(step)
+                total, terms = total + penalty, {**terms, **more}
+            return total, terms
 
 
 def make_accelerator(*, tracker: str | None = None, folder: Path | None = None) -> Accelerator:
@@ -77,33 +97,22 @@ def shared(accelerator: Accelerator, step: Step, optimizer: torch.optim.Optimize
 def accumulate(
     accelerator: Accelerator, step: nn.Module, parts: tuple[Tensor, ...], *, number: int, processes: Processes
 ) -> dict[str, float]:
-    """The gradient of the batch's mean loss, a part at a time; returns the loss of the whole batch and its terms.
+    """The gradient of the batch's mean loss and the penalty, a part at a time; returns their sum and its terms.
 
     Each process computes its share of every part, and gradients are exchanged once, with the last part.
     """
     n, sums = sum(len(part) for part in parts), {"loss": 0.0}
-    for place, part in enumerate(parts):
-        weight = len(part) / n
-        if place + 1 == len(parts):
-            value, terms = _backward(accelerator, step, processes.share(part), number, weight)
-        else:
-            with accelerator.no_sync(step):
-                value, terms = _backward(accelerator, step, processes.share(part), number, weight)
-        sums["loss"] += weight * float(value.detach())
-        for name, one in terms.items():
-            sums[name] = sums.get(name, 0.0) + weight * float(one.detach())
+    for place, part in enumerate(parts, start=1):
+        last = place == len(parts)
+        with nullcontext() if last else accelerator.no_sync(step):
+            value, terms = step(processes.share(part), number, len(part) / n, last=last)
+            accelerator.backward(value)
+        for name, one in {"loss": value, **terms}.items():
+            sums[name] = sums.get(name, 0.0) + float(one.detach())
     if processes.count == 1:
         return sums
     means = processes.mean(torch.tensor(list(sums.values()), dtype=torch.float64, device=processes.device))
     return dict(zip(sums, means.tolist(), strict=True))
-
-
-def _backward(
-    accelerator: Accelerator, step: nn.Module, part: Tensor, number: int, weight: float
-) -> tuple[Tensor, Mapping[str, Tensor]]:
-    value, terms = step(part, number)
-    accelerator.backward(weight * value)
-    return value, terms
 
 
 def clip_gradient(network: nn.Module, clip_norm: float) -> float:
