@@ -6,7 +6,11 @@ from scipy.stats import ttest_rel
 
 from carryover._core.errors import InputError
 from carryover._core.results import Estimate
-from carryover.measures.differences import excess_over_best, independent_difference
+from carryover.measures.differences import (
+    excess_over_best,
+    independent_difference,
+    paired_accuracy_difference,
+)
 from carryover.measures.probe import mean_loss_estimate
 
 
@@ -96,3 +100,28 @@ def test_the_excess_covers_though_the_best_is_not_known():
 def test_too_few_models_or_examples_are_refused(losses):
     with pytest.raises(InputError, match="two or more of each"):
         excess_over_best(losses)
+
+
+@pytest.mark.parametrize(("n", "alone", "other"), [(100, 0.1, 0.02), (50, 0.05, 0.05), (300, 0.2, 0.15)])
+def test_the_paired_difference_of_accuracies_covers(n, alone, other):
+    generator, covered = np.random.default_rng(7), 0
+    for _ in range(500):
+        draw = generator.random(n)
+        first, second = draw < alone, (draw >= alone) & (draw < alone + other)
+        both = draw > 0.5
+        found = paired_accuracy_difference(first | both, second | both)
+        covered += found.interval[0] <= alone - other <= found.interval[1]
+    assert covered / 500 >= 0.94
+
+
+def test_the_paired_difference_is_that_of_the_means_and_never_surer_than_the_examples():
+    generator = np.random.default_rng(8)
+    first, second = generator.random((2, 80)) < 0.6
+    found = paired_accuracy_difference(first, second)
+    assert found.value == pytest.approx(first.mean() - second.mean(), abs=1e-12)
+    gaps = first.astype(float) - second
+    assert found.std_error == pytest.approx(gaps.std() / np.sqrt(80), rel=1e-9)
+    same = paired_accuracy_difference(first, first)
+    assert same.value == 0.0 and same.interval[1] == pytest.approx(1 - 0.025 ** (1 / 80), rel=0.3)
+    with pytest.raises(InputError, match="of one length"):
+        paired_accuracy_difference([], [])

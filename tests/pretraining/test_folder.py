@@ -38,7 +38,7 @@ def test_two_at_once_are_one_and_a_refusal(images, tmp_path):
     refused = []
 
     def second():
-        with pytest.raises(InputError, match=r"another command is pretraining in .*run: wait until it ends"):
+        with pytest.raises(InputError, match=r"another command is writing in .*run: wait until it ends"):
             pretrain(spec_of(images), folder)
         refused.append(True)
         return False
@@ -87,7 +87,7 @@ def test_what_a_kill_left_half_written_is_cleared_away(images, tmp_path):
     ("text", "message"),
     [
         ("{", "run.json cannot be read"),
-        ('{"schema": "other"}', "is not the record of a pretraining run"),
+        ('{"schema": "other"}', "is not the record of such a run"),
         ('{"schema": "carryover.run/1", "id": "x"}', "is damaged: it lacks the run's id, spec or hashes"),
         ('{"schema": "carryover.run/1", "id": 1, "spec": {}, "hashes": {}}', "is damaged"),
     ],

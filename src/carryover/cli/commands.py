@@ -6,14 +6,18 @@ from typing import Annotated
 import tyro
 
 from carryover import __version__
+from carryover.cli.adapt import AdaptCommand
 from carryover.cli.demo import DemoCommand
 from carryover.cli.diagnose import DiagnoseCommand
+from carryover.cli.predict import PredictCommand
 from carryover.cli.pretrain import PretrainCommand
 from carryover.cli.theory.command import TheoryCommand
 
 Command = (
     Annotated[DiagnoseCommand, tyro.conf.subcommand("diagnose")]
     | Annotated[PretrainCommand, tyro.conf.subcommand("pretrain")]
+    | Annotated[AdaptCommand, tyro.conf.subcommand("adapt")]
+    | Annotated[PredictCommand, tyro.conf.subcommand("predict")]
     | Annotated[DemoCommand, tyro.conf.subcommand("demo")]
     | Annotated[TheoryCommand, tyro.conf.subcommand("theory")]
 )
@@ -26,6 +30,6 @@ DESCRIPTION = (
 
 def parse(
     arguments: Sequence[str] | None = None,
-) -> DiagnoseCommand | PretrainCommand | DemoCommand | TheoryCommand:
+) -> Command:
     """The command with its flags; exits with 2 and a usage message where they do not parse."""
     return tyro.cli(Command, prog="carryover", description=DESCRIPTION, args=arguments)

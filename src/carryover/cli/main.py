@@ -23,7 +23,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         return parse(arguments).run()
     except (InputError, DiskFullError) as error:
-        print(f"carryover: {error}", file=sys.stderr)
+        print(f"carryover: {getattr(error, 'strerror', error)}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("carryover: interrupted; what was finished is kept", file=sys.stderr)

@@ -21,6 +21,8 @@ class DataFlags:
     """Image column."""
     max_examples: int | None = None
     """Take only so many images, drawn from the seed."""
+    channels: Literal[1, 3] | None = None
+    """3 repeats grey images as RGB."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,8 @@ def pretrain_and_report(spec: Any, out: Path, *, settings: Mapping[str, Any], co
 
     settings = dict(settings)
     threads = settings.pop("threads")
+    if threads < 1:
+        raise InputError(f"threads must be >= 1, got {threads}")
     torch.set_num_threads(threads)
     with (
         threadpool_limits(threads),

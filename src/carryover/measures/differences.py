@@ -1,13 +1,14 @@
 """Differences of mean losses with intervals: between independent samples, and to the best of several on one sample."""
 
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from carryover._core.errors import InputError
 from carryover._core.results import Estimate
-from carryover.measures.probe import mean_loss_estimate
+from carryover.measures.probe import accuracy_estimate, mean_loss_estimate
 
 
 def independent_difference(first: Estimate, second: Estimate) -> Estimate:
@@ -40,6 +41,28 @@ def independent_difference(first: Estimate, second: Estimate) -> Estimate:
         n_samples=sum(counts) if counts else None,
         confidence=first.confidence,
     )
+
+
+def paired_accuracy_difference(first: Any, second: Any, *, confidence: float = 0.95) -> Estimate:
+    """How much more accurate the first of two predictors is, from 0/1 outcomes (n,) on the same ``n`` examples.
+
+    The difference of the shares of examples that one alone gets right, p - q; its interval adds the arms of their
+    Clopper-Pearson intervals in quadrature (Zou and Donner, Statistics in Medicine 2008).  Two predictors that never
+    differ on n examples still have an interval: they may differ on others.
+
+    >>> found = paired_accuracy_difference([1, 1, 1, 0], [1, 0, 0, 0])
+    >>> found.value, found.interval[0] < 0.0 < found.interval[1]
+    (0.5, True)
+    """
+    hits = np.stack([np.asarray(one, dtype=bool) for one in (first, second)])
+    if hits.ndim != 2 or hits.shape[1] < 1:
+        raise InputError(f"outcomes must be two lists of 0 and 1 of one length, got shape {hits.shape}")
+    alone = accuracy_estimate(hits[0] & ~hits[1], confidence=confidence)
+    other = accuracy_estimate(hits[1] & ~hits[0], confidence=confidence)
+    found = independent_difference(alone, other)
+    n = hits.shape[1]
+    variance = (alone.value + other.value - found.value**2) / n
+    return Estimate(found.value, math.sqrt(variance), found.interval, n_samples=n, confidence=confidence)
 
 
 def excess_over_best(losses: Float[np.ndarray, "k n"], *, confidence: float = 0.95) -> list[Estimate]:

@@ -9,7 +9,7 @@ from typing import Any
 from carryover._core.errors import DiskFullError, InputError
 from carryover.data.atomic import remove_partial, written_whole
 from carryover.data.locking import sole_writer
-from carryover.objectives.finished import RESULT, RUN, RUN_SCHEMA
+from carryover.objectives.finished import RESULT, RUN
 from carryover.objectives.saved import MODEL
 from carryover.training.checkpoint import checkpoint_folders
 from carryover.training.processes import ALONE, Processes
@@ -31,7 +31,7 @@ def run_folder(folder: Path, record: Mapping[str, Any], processes: Processes = A
             free = not processes.first or stack.enter_context(sole_writer(folder))
         if processes.any(not free):
             raise InputError(
-                f"another command is pretraining in {folder}: wait until it ends, or name another folder"
+                f"another command is writing in {folder}: wait until it ends, or name another folder"
             )
         with processes.first_goes_first():
             if processes.first:
@@ -54,7 +54,7 @@ def _write_or_compare(folder: Path, record: Mapping[str, Any]) -> None:
         if any(folder.iterdir()):
             raise InputError(f"{folder} is not empty and holds no run: name another folder")
     else:
-        there = _read(path)
+        there = _read(path, record["schema"])
         if there["id"] == record["id"]:
             return
         if _holds_something(folder):
@@ -71,13 +71,13 @@ def _write_or_compare(folder: Path, record: Mapping[str, Any]) -> None:
         raise InputError(f"nothing can be written in {folder} ({error}): name another folder") from error
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, schema: str) -> dict[str, Any]:
     try:
         there = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
-    if not isinstance(there, dict) or there.get("schema") != RUN_SCHEMA:
-        raise InputError(f"{path} is not the record of a pretraining run: name another folder")
+    if not isinstance(there, dict) or there.get("schema") != schema:
+        raise InputError(f"{path} is not the record of such a run: name another folder")
     if not (isinstance(there.get("id"), str) and all(isinstance(there.get(key), dict) for key in _COMPARED)):
         raise InputError(f"{path} is damaged: it lacks the run's id, spec or hashes. Name another folder")
     return there

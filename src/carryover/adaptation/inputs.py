@@ -1,0 +1,95 @@
+"""The network and the labelled images of an adaptation, opened, preprocessed and split."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from carryover._core.seeding import derive_generator
+from carryover.adaptation.network import AdaptedNetwork
+from carryover.adaptation.outcome import MakeNetwork, Split
+from carryover.adaptation.phases import Examples
+from carryover.adaptation.specs import AdaptSpec
+from carryover.data.splits import make_split
+from carryover.diagnosis.candidates import Candidate, open_networks
+from carryover.diagnosis.target import Part, Target, load_target
+from carryover.models.preprocessing import Preprocessing
+from carryover.models.seeding import seeded_torch
+
+MOST_TEST = 50_000
+_READ = 1024
+
+
+@dataclass(frozen=True)
+class AdaptInputs:
+    """``target``'s training part is what may be trained on; ``split`` holds tensors on the device."""
+
+    target: Target
+    candidate: Candidate
+    split: Split
+    make: MakeNetwork
+    width: int
+    hashes: dict[str, str]
+
+
+def open_adaptation(spec: AdaptSpec, *, device: str = "cpu") -> AdaptInputs:
+    """Open all that the spec names; InputError for what cannot be read or does not fit together."""
+    whole = load_target(dataclasses.replace(spec.target, n_labels=None), seed=spec.seed, max_test=MOST_TEST)
+    target = load_target(spec.target, seed=spec.seed, max_test=MOST_TEST)
+    candidate = _open(spec)
+    preprocessing = candidate.network.preprocessing
+    fit, validation = _set_aside(target.train, spec)
+    parts = {"train": fit, "validation": validation, "test": target.test}
+    if spec.decompose:
+        rest = np.flatnonzero(~np.isin(whole.train.positions, target.train.positions))
+        if len(rest):
+            parts["pool"] = whole.train.take(rest)
+    split = Split(**{role: examples_of(part, preprocessing, device=device) for role, part in parts.items()})
+    width = _width(candidate, split.train.images)
+    n_outputs = target.n_classes or 1
+
+    def make() -> AdaptedNetwork:
+        with seeded_torch(spec.seed):
+            return AdaptedNetwork(_open(spec).network, width=width, n_outputs=n_outputs).to(device)
+
+    hashes = {role: part.images.content_hash for role, part in parts.items()}
+    return AdaptInputs(target, candidate, split, make, width, hashes)
+
+
+def examples_of(part: Part, preprocessing: Preprocessing, *, device: str) -> Examples:
+    """The part's images as the network takes them, and its targets."""
+    targets = torch.from_numpy(np.asarray(part.targets))
+    targets = targets.float() if targets.is_floating_point() else targets.long()
+    return Examples(preprocessed(part.images, preprocessing, device=device), targets.to(device))
+
+
+def preprocessed(images, preprocessing: Preprocessing, *, device: str) -> Tensor:
+    """All images of a column (n, c, h, w), float32."""
+    blocks = [
+        preprocessing.apply(images.read(start, start + _READ), device)
+        for start in range(0, len(images), _READ)
+    ]
+    return torch.cat(blocks)
+
+
+def _open(spec: AdaptSpec) -> Candidate:
+    return open_networks([spec.model], images=None, images_are_labelled=True, seed=spec.seed)[0]
+
+
+def _set_aside(part: Part, spec: AdaptSpec) -> tuple[Part, Part]:
+    """The training labels that are trained on, and those that choices are made on."""
+    split = make_split(
+        part.targets,
+        generator=derive_generator(spec.seed, "validation"),
+        test_fraction=spec.validation,
+        groups=part.groups,
+    )
+    return part.take(split.train), part.take(split.test)
+
+
+@torch.no_grad()
+def _width(candidate: Candidate, images: Tensor) -> int:
+    candidate.network.module.to(images.device)
+    return candidate.network.read_out(images[:2]).features.shape[1]

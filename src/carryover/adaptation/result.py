@@ -1,0 +1,50 @@
+"""What a plan reached, as plain data for result.json."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from carryover._core.results import Estimate
+from carryover.adaptation.decomposition import Decomposition
+from carryover.adaptation.outcome import PlanOutcome
+from carryover.measures.differences import paired_accuracy_difference
+from carryover.measures.probe import mean_loss_estimate
+
+
+def outcome_record(
+    outcome: PlanOutcome, winner: PlanOutcome, *, validation_loss: float, targets: Tensor
+) -> dict[str, Any]:
+    """One plan's row: its measures on the test examples, the paired difference to the winner, its decomposition."""
+    measured = {f"test_{name}": dataclasses.asdict(one) for name, one in outcome.measures.items()}
+    return {
+        "plan": outcome.plan.name,
+        **measured,
+        "validation_loss": validation_loss,
+        "less_than_winner": dataclasses.asdict(_difference(outcome, winner, targets.cpu().numpy())),
+        "decomposition": _decomposition_record(outcome.decomposition),
+        "history": [dataclasses.asdict(phase) for phase in outcome.phases],
+        "warnings": list(outcome.warnings),
+    }
+
+
+def _difference(outcome: PlanOutcome, winner: PlanOutcome, targets: np.ndarray) -> Estimate:
+    """The winner's accuracy (for numbers: this plan's squared error) less the other's, paired by test example."""
+    if outcome is winner:
+        return Estimate.missing("not_applicable", "this plan is the winner")
+    if np.issubdtype(targets.dtype, np.floating):
+        own, best = ((one.scores[:, 0] - targets) ** 2 for one in (outcome, winner))
+        return mean_loss_estimate(own - best)
+    own, best = (one.scores.argmax(axis=1) == targets for one in (outcome, winner))
+    return paired_accuracy_difference(best, own)
+
+
+def _decomposition_record(found: Decomposition) -> dict[str, Any]:
+    return {
+        "loss": dataclasses.asdict(found.whole),
+        "training_loss": found.training_loss,
+        "parts": {name: dataclasses.asdict(part) for name, part in found.parts.items()},
+        "optimization_gap": dataclasses.asdict(found.optimization_gap),
+        "best_is_at_most": found.best_is_at_most,
+    }

@@ -1,0 +1,149 @@
+"""An adaptation run in its folder: every plan on the same labels, compared, and the winner kept as a predictor."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from carryover._core.config import spec_as_table, without_keys
+from carryover.adaptation.inputs import AdaptInputs, open_adaptation
+from carryover.adaptation.outcome import PlanOutcome, Split, example_losses, run_plan
+from carryover.adaptation.phases import Budget
+from carryover.adaptation.result import outcome_record
+from carryover.adaptation.saving import save_predictor
+from carryover.adaptation.specs import SPEC_VERSION, AdaptSpec
+from carryover.data.atomic import written_whole
+from carryover.objectives.views import Views
+from carryover.pretraining.folder import run_folder
+from carryover.training.loop import LoopOptions
+
+SCHEMA = "carryover.adaptation/1"
+_PATHS = ("path", "factory", "weights", "timm")
+
+
+@dataclass(frozen=True)
+class AdaptOptions:
+    """What does not change the result.  ``announce`` is given a sentence before each plan."""
+
+    device: str = "cpu"
+    checkpoint_every: int = 100
+    log_every: int = 10
+    progress: Callable[[Mapping[str, Any]], None] = field(default=lambda _: None)
+    announce: Callable[[str], None] = field(default=lambda _: None)
+    stop: Callable[[], bool] = field(default=lambda: False)
+
+
+@dataclass(frozen=True)
+class AdaptResult:
+    """``record``: what result.json holds, None where the run was asked to stop."""
+
+    folder: Path
+    done: bool
+    record: Mapping[str, Any] | None
+
+
+def adapt(spec: AdaptSpec, folder: str | Path, options: AdaptOptions | None = None) -> AdaptResult:
+    """Adapt by ``spec`` in ``folder``, going on from where an earlier call with the same spec and data stopped.
+
+    The folder gets run.json, plans/ with checkpoints, and in the end model/ (the winner, see
+    :func:`~carryover.adaptation.saving.load_predictor`), predictions.parquet and result.json.
+    The winner has the least validation loss; test examples choose nothing.
+    Raises InputError for what cannot be used or belongs to another run, NotComputedError for a loss that is not finite.
+    """
+    options, folder = options or AdaptOptions(), Path(folder).expanduser()
+    inputs = open_adaptation(spec, device=options.device)
+    record = _run_record(spec, inputs)
+    with run_folder(folder, record):
+        outcomes = []
+        for plan in spec.chosen:
+            options.announce(f"plan {plan.name}")
+            outcomes.append(_one(plan, spec, inputs, folder=folder, options=options, run_id=record["id"]))
+            if not outcomes[-1].done:
+                return AdaptResult(folder, False, None)
+        validation = [float(example_losses(one.network, inputs.split.validation).mean()) for one in outcomes]
+        winner = outcomes[int(np.argmin(validation))]
+        save_predictor(winner, spec, inputs, folder=folder, run_id=record["id"])
+        result = _result(outcomes, validation, winner, spec, inputs)
+        with written_whole(folder / "result.json", overwrite=True) as path:
+            path.write_text(json.dumps(result, indent=1, allow_nan=False), encoding="utf-8")
+    return AdaptResult(folder, True, result)
+
+
+def _one(
+    plan: Any, spec: AdaptSpec, inputs: AdaptInputs, *, folder: Path, options: AdaptOptions, run_id: str
+) -> PlanOutcome:
+    loop = LoopOptions(
+        folder=folder / "plans" / plan.name,
+        run_id=run_id,
+        checkpoint_every=options.checkpoint_every,
+        log_every=options.log_every,
+        progress=options.progress,
+        stop=options.stop,
+    )
+    scales = spec.scales if spec_as_table(spec.scales) else None
+    split: Split = inputs.split
+    return run_plan(
+        inputs.make,
+        plan,
+        split,
+        budget=_budget(spec),
+        scales=scales,
+        options=loop,
+        pool_steps=spec.train.pool_steps,
+        longer=spec.decompose,
+    )
+
+
+def _budget(spec: AdaptSpec) -> Budget:
+    given = spec.train
+    views = Views(least_area=given.least_area, flip=given.flip, jitter=0.0, grey=0.0)
+    return Budget(given.steps, given.batch_size, given.warmup, given.clip_norm, views, spec.seed)
+
+
+def _run_record(spec: AdaptSpec, inputs: AdaptInputs) -> dict[str, Any]:
+    hashes = {**inputs.hashes, "weights": inputs.candidate.weights_hash}
+    named = {
+        "spec_version": SPEC_VERSION,
+        "spec": without_keys(spec_as_table(spec), _PATHS),
+        "hashes": hashes,
+    }
+    canonical = json.dumps(named, sort_keys=True, default=str)
+    return {
+        "schema": SCHEMA,
+        "id": hashlib.sha256(canonical.encode()).hexdigest(),
+        "spec": json.loads(json.dumps(spec_as_table(spec), default=str)),
+        "hashes": hashes,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _result(
+    outcomes: list[PlanOutcome],
+    validation: list[float],
+    winner: PlanOutcome,
+    spec: AdaptSpec,
+    inputs: AdaptInputs,
+) -> dict[str, Any]:
+    target = inputs.target
+    return {
+        "schema": SCHEMA,
+        "model": inputs.candidate.name,
+        "target": {
+            "name": target.name,
+            "task": target.task,
+            "classes": list(target.class_names),
+            "n_train": len(inputs.split.train),
+            "n_validation": len(inputs.split.validation),
+            "n_test": len(inputs.split.test),
+        },
+        "winner": winner.plan.name,
+        "plans": [
+            outcome_record(one, winner, validation_loss=loss, targets=inputs.split.test.targets)
+            for one, loss in zip(outcomes, validation, strict=True)
+        ],
+    }

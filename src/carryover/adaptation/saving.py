@@ -1,0 +1,130 @@
+"""The adapted network as a predictor that stands on its own: safetensors and JSON, and predictions of test examples."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from safetensors.torch import load_file, save_file
+
+from carryover._core.config import spec_as_table
+from carryover._core.errors import InputError
+from carryover._core.seeding import derive_seed
+from carryover._core.strict import build
+from carryover.adaptation.inputs import AdaptInputs
+from carryover.adaptation.lora import add_low_rank
+from carryover.adaptation.network import AdaptedNetwork
+from carryover.adaptation.outcome import PlanOutcome
+from carryover.adaptation.plans import Lora
+from carryover.adaptation.specs import AdaptSpec
+from carryover.data.atomic import folder_written_whole, written_whole
+from carryover.data.hashing import path_hash
+from carryover.diagnosis.candidates import open_networks
+from carryover.diagnosis.specs import ModelSpec
+from carryover.models.preprocessing import Preprocessing
+
+SCHEMA = "carryover.predictor/1"
+WEIGHTS, RECORD, PREDICTIONS = "weights.safetensors", "predictor.json", "predictions.parquet"
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """``network`` in evaluation mode; ``classes`` are () for numbers; images are read at ``shape`` (h, w, c)."""
+
+    network: AdaptedNetwork
+    preprocessing: Preprocessing
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    plan: str
+
+
+def save_predictor(
+    winner: PlanOutcome, spec: AdaptSpec, inputs: AdaptInputs, *, folder: Path, run_id: str
+) -> None:
+    """Write ``folder/model`` whole (all weights, and how the network is built) and the test predictions."""
+    images = inputs.target.train.images
+    with folder_written_whole(folder / "model") as partial:
+        state = {name: value.cpu().contiguous() for name, value in winner.network.state_dict().items()}
+        save_file(state, partial / WEIGHTS)
+        record = {
+            "schema": SCHEMA,
+            "run_id": run_id,
+            "plan": winner.plan.name,
+            "model": spec_as_table(_absolute(spec.model)),
+            "model_weights_hash": inputs.candidate.weights_hash,
+            "seed": spec.seed,
+            "width": inputs.width,
+            "n_outputs": winner.network.head.out_features,
+            "classes": list(inputs.target.class_names),
+            "shape": list(images.shape),
+            "preprocessing": inputs.candidate.network.preprocessing.as_dict(),
+            "lora": [
+                dataclasses.asdict(phase.lora) for phase in winner.plan.phases if phase.lora is not None
+            ],
+            "weights_sha256": path_hash(partial / WEIGHTS),
+        }
+        (partial / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
+    with written_whole(folder / PREDICTIONS, overwrite=True) as path:
+        _table(winner, inputs).to_parquet(path, index=False)
+
+
+def load_predictor(folder: str | Path, *, device: str = "cpu") -> Predictor:
+    """The predictor of an adaptation run's folder.
+
+    The network is built as the model that was adapted, which must still be where it was; its weights are those of the
+    run.  Raises InputError where there is no predictor, where its weights are not those written with it, and where its
+    model is gone.
+    """
+    model = Path(folder).expanduser() / "model"
+    try:
+        record = json.loads((model / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder} holds no predictor of an adaptation run: {error}") from error
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise InputError(f"{model / RECORD} is not of this version: its schema is not {SCHEMA!r}")
+    weights = model / WEIGHTS
+    if not weights.is_file() or path_hash(weights) != record["weights_sha256"]:
+        raise InputError(f"{weights} is missing or corrupt: its sha256 is not the one written with it")
+    opened = open_networks(
+        [build(ModelSpec, record["model"])], images=None, images_are_labelled=True, seed=record["seed"]
+    )[0]
+    network = AdaptedNetwork(opened.network, width=record["width"], n_outputs=record["n_outputs"])
+    for lora in record["lora"]:
+        given = {**lora, "layers": tuple(lora["layers"])}
+        add_low_rank(network, Lora(**given), seed=derive_seed(0, "lora"))
+    network.load_state_dict(load_file(weights))
+    preprocessing = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in record["preprocessing"].items()
+    }
+    return Predictor(
+        network.to(device).eval().requires_grad_(False),
+        Preprocessing(**preprocessing),
+        tuple(record["classes"]),
+        tuple(record["shape"]),
+        record["plan"],
+    )
+
+
+def _absolute(spec: ModelSpec) -> ModelSpec:
+    """Paths that exist made absolute, so that the predictor finds them from elsewhere."""
+    changes: dict[str, Any] = {}
+    for key in ("path", "weights"):
+        value = getattr(spec, key)
+        if value is not None and Path(value).expanduser().exists():
+            changes[key] = str(Path(value).expanduser().resolve())
+    return dataclasses.replace(spec, **changes)
+
+
+def _table(winner: PlanOutcome, inputs: AdaptInputs) -> pd.DataFrame:
+    """Rows of test examples: hash, split, label and one logit a class (or the predicted number)."""
+    test = inputs.target.test
+    columns: dict[str, Any] = {"hash": test.images.example_hashes, "split": "test"}
+    if inputs.target.class_names:
+        columns["label"] = [inputs.target.class_names[code] for code in test.targets]
+    else:
+        columns["label"] = test.targets
+    columns["logits"] = winner.scores.tolist()
+    return pd.DataFrame(columns)

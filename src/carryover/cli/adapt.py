@@ -1,0 +1,118 @@
+"""``carryover adapt``: adapt a network to labelled images by one plan, or compare them all under one budget."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from carryover.cli.diagnose import TargetFlags
+
+
+@dataclass(frozen=True)
+class BudgetFlags:
+    """Laid over the config's [train]."""
+
+    steps: int | None = None
+    """Steps of the optimizer that every plan gets."""
+    batch_size: int | None = None
+    """Examples in a step."""
+
+
+@dataclass(frozen=True)
+class AdaptCommand:
+    """Adapt a pretrained network to labelled images; stop it with Ctrl-C, run the same command again and it goes on."""
+
+    config: Annotated[Path | None, tyro.conf.Positional] = None
+    """TOML file with [model], [target] and perhaps plan, [train], [scales], [[plans]]."""
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("carryover-adapted")
+    """The run's folder: an empty or new one, or one that this config was stopped in."""
+    model: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None
+    """The network: a transformers folder or hub id, or a folder of carryover pretrain."""
+    plan: str | None = None
+    """linear_probe, fine_tuning, lp_ft, l2_sp, ball, lora, one of the config's [[plans]], or all."""
+    target: TargetFlags = field(default_factory=TargetFlags)
+    train: BudgetFlags = field(default_factory=BudgetFlags)
+    decompose: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Also look for the best that each plan's constraint allows, on labels beyond --target.n-labels."""
+    seed: int | None = None
+    """Seed of everything random."""
+    device: str = "cpu"
+    """Where to train, such as cpu or cuda."""
+    threads: int = 2
+    """Threads of the numerical libraries; recorded, since the last digits depend on them."""
+    quiet: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print errors only."""
+
+    def run(self) -> int:
+        """Adapt, print the comparison, say how to predict; the exit code."""
+        from rich.console import Console
+
+        from carryover.adaptation.config import read_adaptation
+
+        spec = read_adaptation(self.config, overrides=self._overrides())
+        return adapt_and_report(
+            spec, self.out, device=self.device, threads=self.threads, console=Console(quiet=self.quiet)
+        )
+
+    def _overrides(self) -> dict[str, Any]:
+        flags: dict[str, Any] = {
+            "model.path": self.model,
+            "plan": self.plan,
+            "decompose": self.decompose or None,
+            "seed": self.seed,
+        }
+        for table in ("target", "train"):
+            values = dataclasses.asdict(getattr(self, table))
+            flags |= {f"{table}.{key}": value for key, value in values.items()}
+        return flags
+
+
+def adapt_and_report(spec: Any, out: Path, *, device: str, threads: int, console: Any) -> int:
+    """Run with progress; Ctrl-C stops it after the step in hand, with a checkpoint."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    from carryover._core.errors import InputError, NotComputedError
+    from carryover.adaptation.run import AdaptOptions, adapt
+    from carryover.cli.main import EXIT_DONE, EXIT_INTERRUPTED
+    from carryover.cli.stopping import stop_on_signal
+
+    torch.set_num_threads(threads)
+    with threadpool_limits(threads), stop_on_signal() as stop:
+        options = AdaptOptions(
+            device=device, stop=stop, announce=lambda words: console.print(f"... {words}", markup=False)
+        )
+        try:
+            found = adapt(spec, out, options)
+        except NotComputedError as error:
+            raise InputError(str(error)) from error
+    if not found.done:
+        console.print(
+            f"Stopped, with a checkpoint in {out}. Run the same command again to go on.", markup=False
+        )
+        return EXIT_INTERRUPTED
+    for line in comparison(found.record):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"Predict with it: carryover predict {out} DATA", markup=False, soft_wrap=True)
+    return EXIT_DONE
+
+
+def comparison(record: Mapping[str, Any]) -> list[str]:
+    """A line for each plan, the winner first and named."""
+    rows = sorted(record["plans"], key=lambda row: row["validation_loss"])
+    lines = [_line(row) for row in rows]
+    n = record["target"]["n_validation"]
+    return [*lines, f"{record['winner']} has the least loss on the {n} labels set aside to choose on."]
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    name = "test_accuracy" if "test_accuracy" in row else "test_r2"
+    found = row[name]
+    if found["status"] != "ok":
+        return f"{row['plan']}: not measured ({found['reason']})"
+    low, high = found["interval"]
+    words = "test accuracy" if name == "test_accuracy" else "test R2"
+    return f"{row['plan']}: {words} {found['value']:.3f} [{low:.3f}, {high:.3f}]"
