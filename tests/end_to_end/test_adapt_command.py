@@ -76,6 +76,9 @@ def test_all_plans_are_compared_and_the_winner_predicts(config, tmp_path, capsys
         record["winner"] == min(losses, key=losses.get)
         and f"{record['winner']} has the least loss" in printed
     )
+    near = record["choice"]["cannot_be_told_apart"]
+    assert record["winner"] in near and record["choice"]["sentence"] in printed
+    assert all(record["choice"]["excess"][name]["interval"][0] > 0 for name in set(rows) - set(near))
     for row in rows.values():
         found = row["test_accuracy"]
         assert f"{row['plan']}: test accuracy {found['value']:.3f}" in printed

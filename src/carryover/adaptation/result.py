@@ -1,15 +1,17 @@
 """What a plan reached, as plain data for result.json."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from torch import Tensor
 
 from carryover._core.results import Estimate
 from carryover.adaptation.decomposition import Decomposition
 from carryover.adaptation.outcome import PlanOutcome
-from carryover.measures.differences import paired_accuracy_difference
+from carryover.measures.differences import excess_over_best, paired_accuracy_difference
 from carryover.measures.probe import mean_loss_estimate
 
 
@@ -27,6 +29,25 @@ def outcome_record(
         "history": [dataclasses.asdict(phase) for phase in outcome.phases],
         "warnings": list(outcome.warnings),
     }
+
+
+def choice_record(names: Sequence[str], losses: Float[np.ndarray, "plans m"]) -> dict[str, Any]:
+    """How sure the choice is, from validation losses: each plan's excess over the best, and those within its noise.
+
+    ``cannot_be_told_apart``: the plans whose excess may be 0, the winner among them; ``sentence`` says it in words.
+    """
+    winner = names[int(np.argmin(losses.mean(axis=1)))]
+    if len(names) == 1:
+        return {"excess": {}, "cannot_be_told_apart": [winner], "sentence": f"{winner} is the only plan."}
+    found = dict(zip(names, excess_over_best(losses), strict=True))
+    near = [name for name, one in found.items() if one.interval[0] <= 0.0]
+    n = losses.shape[1]
+    sentence = f"{winner} has the least loss on the {n} labels set aside to choose on"
+    others = [name for name in near if name != winner]
+    if others:
+        sentence += f", but {', '.join(others)} cannot be told from it there"
+    excess = {name: dataclasses.asdict(one) for name, one in found.items()}
+    return {"excess": excess, "cannot_be_told_apart": near, "sentence": f"{sentence}."}
 
 
 def _difference(outcome: PlanOutcome, winner: PlanOutcome, targets: np.ndarray) -> Estimate:

@@ -14,7 +14,7 @@ from carryover._core.config import spec_as_table, without_keys
 from carryover.adaptation.inputs import AdaptInputs, open_adaptation
 from carryover.adaptation.outcome import PlanOutcome, Split, example_losses, run_plan
 from carryover.adaptation.phases import Budget
-from carryover.adaptation.result import outcome_record
+from carryover.adaptation.result import choice_record, outcome_record
 from carryover.adaptation.saving import save_predictor
 from carryover.adaptation.specs import SPEC_VERSION, AdaptSpec
 from carryover.data.atomic import written_whole
@@ -65,8 +65,8 @@ def adapt(spec: AdaptSpec, folder: str | Path, options: AdaptOptions | None = No
             outcomes.append(_one(plan, spec, inputs, folder=folder, options=options, run_id=record["id"]))
             if not outcomes[-1].done:
                 return AdaptResult(folder, False, None)
-        validation = [float(example_losses(one.network, inputs.split.validation).mean()) for one in outcomes]
-        winner = outcomes[int(np.argmin(validation))]
+        validation = np.stack([example_losses(one.network, inputs.split.validation) for one in outcomes])
+        winner = outcomes[int(np.argmin(validation.mean(axis=1)))]
         save_predictor(winner, spec, inputs, folder=folder, run_id=record["id"])
         result = _result(outcomes, validation, winner, spec, inputs)
         with written_whole(folder / "result.json", overwrite=True) as path:
@@ -124,7 +124,7 @@ def _run_record(spec: AdaptSpec, inputs: AdaptInputs) -> dict[str, Any]:
 
 def _result(
     outcomes: list[PlanOutcome],
-    validation: list[float],
+    validation: np.ndarray,
     winner: PlanOutcome,
     spec: AdaptSpec,
     inputs: AdaptInputs,
@@ -142,8 +142,11 @@ def _result(
             "n_test": len(inputs.split.test),
         },
         "winner": winner.plan.name,
+        "choice": choice_record([one.plan.name for one in outcomes], validation),
         "plans": [
-            outcome_record(one, winner, validation_loss=loss, targets=inputs.split.test.targets)
-            for one, loss in zip(outcomes, validation, strict=True)
+            outcome_record(
+                one, winner, validation_loss=float(losses.mean()), targets=inputs.split.test.targets
+            )
+            for one, losses in zip(outcomes, validation, strict=True)
         ],
     }

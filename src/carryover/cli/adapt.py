@@ -104,8 +104,7 @@ def comparison(record: Mapping[str, Any]) -> list[str]:
     """A line for each plan, the winner first and named."""
     rows = sorted(record["plans"], key=lambda row: row["validation_loss"])
     lines = [_line(row) for row in rows]
-    n = record["target"]["n_validation"]
-    return [*lines, f"{record['winner']} has the least loss on the {n} labels set aside to choose on."]
+    return [*lines, record["choice"]["sentence"]]
 
 
 def _line(row: Mapping[str, Any]) -> str:
