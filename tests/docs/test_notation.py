@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "notation.md"
-PACKAGES = ("theory", "measures", "bounds", "diagnosis")
+PACKAGES = ("theory", "measures", "models", "bounds", "diagnosis")
 NAME = re.compile(rf"`((?:(?:{'|'.join(PACKAGES)})\.|\.)[\w.]+)(?:\((\w+)\))?`")
 
 

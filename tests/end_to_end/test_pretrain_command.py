@@ -81,7 +81,7 @@ def test_a_recipe_with_flags_is_run_and_said(recipe, tmp_path, capsys):
     assert not capsys.readouterr().out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_run_stopped_or_killed_ends_as_an_undisturbed_one(recipe, tmp_path, number):
     assert pretrain(recipe, tmp_path / "whole", "--log-every", "1", "--quiet") == 0
     broken = tmp_path / "broken"
@@ -95,7 +95,7 @@ def test_a_run_stopped_or_killed_ends_as_an_undisturbed_one(recipe, tmp_path, nu
         time.sleep(0.005)
     process.send_signal(number)
     out, _ = process.communicate(timeout=60)
-    if number == signal.SIGINT:
+    if number != signal.SIGKILL:
         assert process.returncode == 130 and "Run the same command again" in out
         assert (broken / "model").exists() is False
     assert pretrain(recipe, broken, "--log-every", "1", "--quiet") == 0
@@ -112,11 +112,33 @@ def test_a_run_stopped_or_killed_ends_as_an_undisturbed_one(recipe, tmp_path, nu
         (("--train.batch-size", "100"), "batch_size must lie in [1, 48]"),
         (("--data.path", "nowhere"), "[data]"),
         (("--data.image", "picture"), "picture"),
+        (("--data.max-examples", "0"), "max_examples must be >= 1, got 0"),
+        (
+            ("--regularizer.strength", ".1"),
+            "strength 0.1 has nothing to multiply: give its kind, one of l2, radreg",
+        ),
+        (("--train.downstream-batch", "0"), "downstream_batch must be >= 1, got 0"),
+        (("--train.learning-rate", "inf"), "learning rates must be finite"),
+        (("--checkpoint-every", "0"), "checkpoint_every must be >= 1 step, got 0"),
+        (("--log-every", "0"), "log_every must be >= 1 step, got 0"),
+        (("--threads", "0"), "threads must be >= 1, got 0"),
+        (("--device", "nowhere"), "device 'nowhere' cannot be used"),
     ],
 )
 def test_what_does_not_do_is_a_sentence_and_exit_code_2(recipe, tmp_path, capsys, flags, message):
     assert pretrain(recipe, tmp_path / "run", *flags) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_full_disk_is_a_sentence_and_exit_code_2(recipe, tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("carryover.training.checkpoint.save_file", full)
+    assert pretrain(recipe, tmp_path / "run", "--quiet") == 2
+    said = capsys.readouterr().err
+    place = tmp_path / "run" / "checkpoints" / "step-00000040"
+    assert said == f"carryover: no space is left to write {place}: free some and run again\n"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from carryover.numerics.linalg import scatter_coordinates, scatter_eigen
+from carryover.numerics.linalg import centred_gram_eigen, gram_product, scatter_coordinates, scatter_eigen
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 17, 130])
@@ -27,3 +27,20 @@ def test_a_scatter_of_lower_rank_keeps_its_zeros():
     assert (eigenvalues >= 0.0).all()
     np.testing.assert_allclose(eigenvalues[:3], 0.0, atol=1e-13)
     np.testing.assert_allclose(coordinates[:3], 0.0, atol=1e-7)
+
+
+@pytest.mark.parametrize(("n", "d1", "d2"), [(30, 2, 3), (4, 20, 30), (5, 5, 10)])
+def test_product_of_gram_matrices_from_either_side(n, d1, d2):
+    generator = np.random.default_rng(n)
+    first, second = generator.normal(size=(n, d1)), generator.normal(size=(n, d2))
+    expected = np.trace(first @ first.T @ second @ second.T)
+    assert gram_product(first, second) == pytest.approx(expected, rel=1e-12)
+
+
+def test_vectors_of_a_centred_gram_matrix_are_orthogonal_to_ones_even_where_it_is_zero():
+    rows = np.random.default_rng(0).normal(size=(6, 2))
+    for gram in (np.zeros((6, 6)), (rows - rows.mean(axis=0)) @ (rows - rows.mean(axis=0)).T):
+        eigenvalues, vectors = centred_gram_eigen(gram)
+        np.testing.assert_allclose(vectors.T @ vectors, np.eye(5), atol=1e-12)
+        np.testing.assert_allclose(vectors.sum(axis=0), 0.0, atol=1e-12)
+        np.testing.assert_allclose(vectors * eigenvalues @ vectors.T, gram, atol=1e-12)

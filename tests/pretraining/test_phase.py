@@ -201,6 +201,9 @@ def test_the_measured_loss_is_the_mean_of_single_examples_and_the_same_each_time
     assert estimate.interval[0] < estimate.value < estimate.interval[1]
     assert not np.allclose(measured_losses(objective, data.train, seed=1), first, rtol=1e-3)
     assert loss_estimate(first[:1]).status == "not_applicable"
+    for value in (np.nan, np.inf):
+        diverged = loss_estimate(np.append(first, value))
+        assert diverged.status == "failed" and "the run diverged" in diverged.reason
 
 
 @pytest.mark.parametrize(
@@ -230,6 +233,8 @@ def test_data_that_does_not_fit_is_refused(folders, tmp_path):
     spec = spec_of(folders, downstream={"path": str(folders["target"][0])}, train={"downstream_batch": 50})
     with pytest.raises(InputError, match="fewer than downstream_batch = 50"):
         load_run_data(spec)
+    with pytest.raises(InputError, match=r"no images are left to train on: held_out = 0.999 takes all"):
+        load_run_data(spec_of(folders, held_out=0.999))
     with pytest.raises(InputError, match="must have 1 numbers"):
         load_run_data(spec_of(folders, mean=[0.5, 0.5], std=[0.2, 0.2]))
     with pytest.raises(InputError, match="does not divide"):

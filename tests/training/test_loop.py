@@ -133,6 +133,22 @@ def test_a_loss_that_is_not_finite_stops_with_its_place_and_keeps_the_checkpoint
     assert [path.name for path in checkpoint_folders(tmp_path / "checkpoints")] == ["step-00000005"]
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_not_kept(tmp_path, value):
+    objective = autoencoder()
+
+    def poison(step):
+        if step == 10:
+            objective.encoder[1].bias.data[2] = value
+
+    with pytest.raises(
+        NotComputedError, match=r"weight became NaN or infinite at step 10, .*of step 5 stays"
+    ):
+        train(objective, loss_of(objective), n_examples=40, spec=SPEC, after_step=poison,
+              options=LoopOptions(folder=tmp_path, checkpoint_every=5))  # fmt: skip
+    assert [path.name for path in checkpoint_folders(tmp_path / "checkpoints")] == ["step-00000005"]
+
+
 def test_another_run_is_not_taken_up(tmp_path):
     run(autoencoder(), LoopOptions(folder=tmp_path, run_id="a" * 64))
     with pytest.raises(InputError, match="belongs to another run"):
@@ -158,6 +174,7 @@ def test_a_metrics_line_cut_short_is_left_out(tmp_path):
         ({"micro_batch": 9}, r"micro_batch must lie in \[1, 8\]"),
         ({"clip_norm": -1.0}, "must be >= 0"),
         ({"weight_decay": -0.1}, "must be >= 0"),
+        ({"weight_decay": math.nan}, "must be >= 0"),
     ],
 )
 def test_bad_input(change, message):

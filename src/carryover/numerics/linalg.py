@@ -86,6 +86,19 @@ def centred_gram_eigen(
     array([2.])
     """
     n = len(gram)
-    lift = 2.0 * float(np.trace(gram))
+    lift = 2.0 * float(np.trace(gram)) or 1.0
     eigenvalues, vectors = np.linalg.eigh(gram + lift / n)
     return np.maximum(eigenvalues[:-1], 0.0), vectors[:, :-1]
+
+
+def gram_product(first: Float[np.ndarray, "n d1"], second: Float[np.ndarray, "n d2"]) -> float:
+    """<X X^T, Y Y^T>_F = ||X^T Y||_F^2, from the (d1, d2) or the two (n, n) matrices, whichever are the fewer numbers.
+
+    >>> gram_product(np.array([[1.0], [2.0]]), np.array([[3.0], [1.0]]))
+    25.0
+    """
+    n, d1, d2 = *first.shape, second.shape[1]
+    if d1 * d2 <= 2 * n * n:
+        cross = first.T @ second
+        return float(np.vdot(cross, cross))
+    return float(np.vdot(first @ first.T, second @ second.T))

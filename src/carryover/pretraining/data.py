@@ -19,11 +19,15 @@ _DECODE = 4096
 
 @dataclass(frozen=True)
 class ImageSet:
-    """uint8 images (n, c, h, w) on one device, the content hash of each, and the data set's name."""
+    """uint8 images (n, c, h, w) on one device, the content hash of each, and the data set's name.
+
+    ``notes``: sentences about what was done to them that nobody asked for.
+    """
 
     name: str
     pixels: Tensor
     hashes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -43,7 +47,9 @@ class ImageSet:
 
     def take(self, positions: np.ndarray) -> "ImageSet":
         rows = torch.from_numpy(np.asarray(positions, dtype=np.int64)).to(self.pixels.device)
-        return ImageSet(self.name, self.pixels[rows], tuple(self.hashes[row] for row in positions))
+        return ImageSet(
+            self.name, self.pixels[rows], tuple(self.hashes[row] for row in positions), self.notes
+        )
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ def load_run_data(spec: PretrainSpec, *, device: str = "cpu") -> RunData:
         if downstream.size != size:
             raise InputError(
                 f"[downstream] images are {_say(downstream.size)}, those of [data] are {_say(size)}: one encoder must "
-                "see both; give image_size to resize them, or data of the same number of channels"
+                "see both; give image_size to resize them, or channels = 3 in [data] and [downstream] to make all RGB"
             )
         if len(downstream) < spec.train.downstream_batch:
             raise InputError(
@@ -76,6 +82,10 @@ def load_run_data(spec: PretrainSpec, *, device: str = "cpu") -> RunData:
             )
     order = derive_generator(spec.seed, "held out").permutation(len(whole))
     n_held_out = round(spec.held_out * len(whole))
+    if n_held_out == len(whole):
+        raise InputError(
+            f"no images are left to train on: held_out = {spec.held_out:g} takes all {len(whole)} of [data]"
+        )
     train = whole.take(np.sort(order[n_held_out:]))
     held_out = whole.take(np.sort(order[:n_held_out])) if n_held_out else None
     mean, std = (spec.mean, spec.std) if spec.mean is not None else _statistics(train)
@@ -89,13 +99,19 @@ def load_run_data(spec: PretrainSpec, *, device: str = "cpu") -> RunData:
 def _load(spec: DataSpec, role: str, *, seed: int, side: tuple[int, int] | None, device: str) -> ImageSet:
     try:
         source = open_dataset(spec.path, split=spec.split, where=spec.where, config=spec.config)
-        column = source.images(spec.image, size=side)
+        column = source.images(spec.image, size=side, channels=spec.channels)
+        if spec.max_examples is not None and spec.max_examples < len(column):
+            rows = derive_generator(seed, "subset", role).choice(
+                len(column), spec.max_examples, replace=False
+            )
+            column = column.take(np.sort(rows))
+        pixels = _decoded(column).to(device)
     except InputError as error:
         raise InputError(f"[{role}] {error}") from error
-    if spec.max_examples is not None and spec.max_examples < len(column):
-        rows = derive_generator(seed, "subset", role).choice(len(column), spec.max_examples, replace=False)
-        column = column.take(np.sort(rows))
-    return ImageSet(source.name, _decoded(column).to(device), tuple(column.example_hashes))
+    notes = ()
+    if side is None and column.n_resized:
+        notes = (f"{column.n_resized:,} of {len(column):,} [{role}] images had another size: {column.rule}.",)
+    return ImageSet(source.name, pixels, tuple(column.example_hashes), notes)
 
 
 def _say(size: ImageSize) -> str:

@@ -97,8 +97,12 @@ def measured_losses(
 
 
 def loss_estimate(losses: Float[np.ndarray, " m"]) -> Estimate:
-    """The mean of measured losses with its interval; not applicable for fewer than two."""
+    """The mean of measured losses with its interval; not applicable for fewer than two, failed for NaN or infinity."""
     if len(losses) < 2:
         reason = "there are too few images to measure the loss on: fewer than two, or than two batches"
         return Estimate.missing("not_applicable", reason)
+    if not np.isfinite(losses).all():
+        return Estimate.missing(
+            "failed", "losses are NaN or infinite: the run diverged, try a smaller learning rate"
+        )
     return mean_loss_estimate(losses)

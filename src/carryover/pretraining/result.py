@@ -50,7 +50,7 @@ def write_result(
         "held_out_losses_sha256": path_hash(folder / HELD_OUT_LOSSES),
         "radreg_of_pool": radreg_of_pool(objective, spec, data),
         "last": dict(found.last),
-        "notes": list(found.notes),
+        "notes": [*found.notes, *_notes_on(spec, data)],
     }
     if isinstance(objective, MaskedAutoencoder) and held_out.ok:
         naive = record["loss_of_predicting_the_mean"] = _loss_of_the_mean(objective, data)
@@ -58,6 +58,15 @@ def write_result(
     with written_whole(folder / RESULT, overwrite=True) as path:
         path.write_text(json.dumps(record, indent=1, allow_nan=False), encoding="utf-8")
     return record
+
+
+def _notes_on(spec: PretrainSpec, data: RunData) -> list[str]:
+    notes = [note for images in (data.train, data.downstream) if images is not None for note in images.notes]
+    if spec.regularizer.kind != "none" and spec.regularizer.strength == 0.0:
+        notes.append(
+            f"The strength of the regularizer {spec.regularizer.kind} was 0: it was computed, and changed nothing."
+        )
+    return notes
 
 
 def _measured_batch(objective: Objective, spec: PretrainSpec) -> int:

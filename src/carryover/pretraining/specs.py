@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from carryover._core.errors import InputError
-from carryover.objectives.regularizers import Regularizer
+from carryover.objectives.regularizers import KINDS, Regularizer
 from carryover.objectives.specs import ObjectiveSpec
 from carryover.training.precision import Precision
 
@@ -15,7 +15,8 @@ class DataSpec:
     """[data] or [downstream]: images without labels. ``path``: whatever ``datasets.load_dataset`` reads.
 
     ``config`` names a subset of a hub data set that has several.  ``max_examples`` takes that many, drawn from the
-    seed; ``where`` keeps rows by column values.
+    seed; ``where`` keeps rows by column values.  ``channels``: 3 repeats grey images as RGB; by default
+    3 unless all images are grey.
     """
 
     path: str
@@ -24,6 +25,11 @@ class DataSpec:
     image: str | None = None
     where: dict[str, str] = field(default_factory=dict)
     max_examples: int | None = None
+    channels: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_examples is not None and self.max_examples < 1:
+            raise InputError(f"max_examples must be >= 1, got {self.max_examples}")
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,11 @@ class TrainSpec:
     downstream_batch: int = 64
     ema_decay: float = 0.0
     precision: Precision = "no"
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "downstream_batch"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be >= 1, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,11 @@ class PretrainSpec:
         if self.regularizer.needs_images and self.downstream is None:
             raise InputError(
                 f"regularizer {self.regularizer.kind!r} looks at unlabelled downstream images: give [downstream] path"
+            )
+        if self.regularizer.kind == "none" and self.regularizer.strength > 0.0:
+            raise InputError(
+                f"regularizer strength {self.regularizer.strength:g} has nothing to multiply: give its kind, one of "
+                f"{', '.join(KINDS[1:])}"
             )
         if self.regularizer.view == "masked" and self.objective.kind != "mae":
             raise InputError(

@@ -66,7 +66,7 @@ class LoopSpec:
             raise InputError(
                 f"micro_batch must lie in [1, {self.batch_size}], the batch size, got {self.micro_batch}"
             )
-        if self.clip_norm < 0.0 or self.weight_decay < 0.0:
+        if not (self.clip_norm >= 0.0 and self.weight_decay >= 0.0):
             raise InputError(
                 f"clip_norm and weight_decay must be >= 0, got {self.clip_norm:g} and {self.weight_decay:g}"
             )
@@ -92,6 +92,11 @@ class LoopOptions:
     stop: Callable[[], bool] = field(default=lambda: False)
     tracker: str | None = None
     processes: Processes | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("checkpoint_every", "log_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be >= 1 step, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -123,9 +128,9 @@ def train(
 
     ``penalty`` is added to the loss of every step, once whatever the parts of its batch.
     ``after_step`` is called with the number of finished steps once the weights have moved: a projection goes here.
-    Every process that was launched calls it alike.  Raises NotComputedError at a loss or gradient that is not finite,
-    with the step and learning rate (the last checkpoint stays); InputError for a checkpoint of another run, batches
-    that the processes cannot share alike, and a tracker that is not there.
+    Every process that was launched calls it alike.  Raises NotComputedError at a loss, gradient or weight that is not
+    finite, with the step and learning rate (the last checkpoint stays); InputError for a checkpoint of another run,
+    batches that the processes cannot share alike, and a tracker that is not there.
     """
     processes = options.processes or launched(str(next(network.parameters()).device))
     for name in ("batch_size", "micro_batch"):
@@ -174,7 +179,7 @@ class _Loop:
     def run(self, start: int) -> LoopResult:
         """Steps ``start``, ``start`` + 1, ... until all are done or it is asked to stop."""
         state, options, steps = self.state, self.options, self.spec.steps
-        saved, last = start, {}
+        saved, last = start, self.reports.last
         state.network.train()
         for number in range(start, steps):
             row = self._gradient(number)
@@ -190,6 +195,8 @@ class _Loop:
             if finished % options.log_every == 0 or finished == steps:
                 last = self.reports.tell(row)
             if finished % options.checkpoint_every == 0 or finished == steps or stopping:
+                if not state.is_finite():
+                    raise NotComputedError(_diverged(row, saved, options))
                 state.save(options.folder, step=finished, run_id=options.run_id)
                 saved = finished
             if stopping and finished < steps:
@@ -212,7 +219,12 @@ class _Loop:
 
 def _diverged(row: Mapping[str, Any], saved: int, options: LoopOptions) -> str:
     value, size = row["loss"], row["gradient_norm"]
-    what = f"the loss is {value}" if not math.isfinite(value) else f"the gradient's norm is {size}"
+    if not math.isfinite(value):
+        what = f"the loss is {value}"
+    elif not math.isfinite(size):
+        what = f"the gradient's norm is {size}"
+    else:
+        what = "a weight became NaN or infinite"
     kept = (
         f"the checkpoint of step {saved} stays in {options.folder}"
         if options.folder and saved

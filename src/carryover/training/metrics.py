@@ -13,13 +13,14 @@ class MetricsFile:
     """``metrics.jsonl``: one object a line, each with its ``step``; lines reach the disk as they are written."""
 
     def __init__(self, path: Path, *, resume_after: int | None = None) -> None:
-        """With ``resume_after`` the lines of later steps (a run killed between checkpoints) are dropped first."""
+        """With ``resume_after`` the lines of later steps (a run killed between checkpoints) are dropped first; ``kept``
+        are those before it."""
         self.path = Path(path)
         rows = [] if resume_after is None else read_metrics(self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.kept = [row for row in rows if row["step"] <= resume_after]
         with written_whole(self.path, overwrite=True) as partial:
-            kept = "".join(_line(row) for row in rows if row["step"] <= resume_after)
-            partial.write_text(kept, encoding="utf-8")
+            partial.write_text("".join(map(_line, self.kept)), encoding="utf-8")
         self._stream = self.path.open("a", encoding="utf-8")
 
     def write(self, row: Mapping[str, Any]) -> None:

@@ -90,13 +90,25 @@ def launched(device: str = "cpu") -> Processes:
     """The processes that ``torchrun`` or ``accelerate launch`` started, which wait for each other the first time.
 
     Alone it computes on ``device``; of several processes each takes a GPU of its own, or the CPU for "cpu".
+    Raises InputError for a device that is not there.
     """
+    _check_device(device)
     if "LOCAL_RANK" not in os.environ and all(os.environ.get(name, "1") == "1" for name in _SIZES):
         return Processes(device=torch.device(device))
     from accelerate import PartialState
 
     state = PartialState(cpu=torch.device(device).type == "cpu")
     return Processes(state.process_index, state.num_processes, state.device)
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"device {device!r} cannot be used ({reason}): give cpu, cuda or cuda:0, ..."
+        ) from error
 
 
 class _Total(torch.autograd.Function):

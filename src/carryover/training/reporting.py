@@ -24,13 +24,17 @@ class Reports(AbstractContextManager):
         progress: Callable[[Mapping[str, Any]], None],
         settings: Mapping[str, Any],
     ) -> None:
-        """``settings``: the run's, with its ``steps`` and ``batch_size``; trackers store them."""
+        """``settings``: the run's, with its ``steps`` and ``batch_size``; trackers store them.
+
+        ``last``: the last row of the part of the run that is taken up, {} without.
+        """
         self.accelerator, self.progress = accelerator, progress
         self.steps, self.batch_size = settings["steps"], settings["batch_size"]
         self.first = accelerator.is_main_process
         self.metrics = None
         if folder is not None and self.first:
             self.metrics = MetricsFile(folder / "metrics.jsonl", resume_after=resume_after)
+        self.last: Mapping[str, Any] = self.metrics.kept[-1] if self.metrics and self.metrics.kept else {}
         start_trackers(accelerator, settings)
         self.started, self.seen = time.monotonic(), 0
 

@@ -23,9 +23,9 @@ class WarmupCosine:
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.peak > 0.0 or not 0.0 <= self.final <= self.peak:
+        if not 0.0 < self.peak < math.inf or not 0.0 <= self.final <= self.peak:
             raise InputError(
-                f"learning rates must be peak > 0 and final in [0, peak], got {self.peak:g} and {self.final:g}"
+                f"learning rates must be finite, peak > 0 and final in [0, peak], got {self.peak:g} and {self.final:g}"
             )
         if self.steps < 1 or not 0 <= self.warmup <= self.steps:
             raise InputError(

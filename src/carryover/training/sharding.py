@@ -1,7 +1,8 @@
 """Tensors that FSDP keeps in shards: put together for a checkpoint, taken apart when it is loaded."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import torch
 from torch import Tensor
 
 
@@ -34,6 +35,12 @@ def laid_out_as(tensor: Tensor, model: Tensor) -> Tensor:
 def single_number(tensor: Tensor) -> float:
     """A scalar as a float, summed up where each process holds a part of it; every process must ask."""
     return float(tensor.full_tensor() if _in_shards(tensor) else tensor)
+
+
+def all_finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether no tensor holds NaN or infinity in the part that this process has."""
+    own = (one.to_local() if _in_shards(one) else one for one in tensors)
+    return all(bool(torch.isfinite(one).all()) for one in own)
 
 
 def _in_shards(tensor: Tensor) -> bool:

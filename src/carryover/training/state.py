@@ -11,7 +11,7 @@ from carryover.training.averaging import MovingAverage
 from carryover.training.checkpoint import Checkpoint, checkpoint_folders, load_checkpoint, save_checkpoint
 from carryover.training.optimizers import optimizer_tensors, restore_optimizer
 from carryover.training.processes import Processes
-from carryover.training.sharding import gathered
+from carryover.training.sharding import all_finite, gathered
 
 CHECKPOINTS = "checkpoints"
 
@@ -52,6 +52,10 @@ class TrainingState:
                 folder / CHECKPOINTS, Checkpoint(step, run_id, weights, optimizer, extra, average)
             )
         self.processes.wait()  # so that whoever goes on finds it
+
+    def is_finite(self) -> bool:
+        """Whether no weight of any process is NaN or infinite."""
+        return not self.processes.any(not all_finite(self.network.state_dict().values()))
 
     def final_weights(self) -> dict[str, Tensor]:
         """The average, or the weights where there is none, whole; {} in every process but the first."""
