@@ -162,6 +162,13 @@ class FineTuned:
         return [accuracy(network, *self.test) for network in networks]
 
 
+def _kept(path: Path, what: FineTuned, encoders: Sequence[PretrainedEncoder], seed: int) -> list[float]:
+    """The accuracies, read where an earlier call left them, so that a stopped validation goes on."""
+    if not path.exists():
+        path.write_text(json.dumps(what.accuracies(encoders, seed)))
+    return json.loads(path.read_text())
+
+
 def against_scratch(what: FineTuned, words: str, *, folder: Path, seeds: int) -> None:
     """Each encoder against its own untrained weights, five fine-tuning seeds each."""
     with_it, without = [], []
@@ -170,7 +177,9 @@ def against_scratch(what: FineTuned, words: str, *, folder: Path, seeds: int) ->
         pair = (encoder, untrained(encoder, folder, what.recipe, seed))
         found = []
         for run in range(FINE_TUNING_SEEDS):
-            found.append(what.accuracies(pair, 100 * seed + run))
+            found.append(
+                _kept(folder / f"{Path(what.recipe).stem}-{seed}.{run}.json", what, pair, 100 * seed + run)
+            )
             both = " against ".join(f"{100 * one:.1f}" for one in found[-1])
             print(f"    {what.recipe} {seed}.{run}: {both}", flush=True)
         with_it.append(float(np.mean(found, axis=0)[0]))
