@@ -85,10 +85,9 @@ def centred_gram_eigen(
     >>> centred_gram_eigen(np.array([[1.0, -1.0], [-1.0, 1.0]]))[0]
     array([2.])
     """
-    n = len(gram)
-    lift = 2.0 * float(np.trace(gram)) or 1.0
-    eigenvalues, vectors = np.linalg.eigh(gram + lift / n)
-    return np.maximum(eigenvalues[:-1], 0.0), vectors[:, :-1]
+    n, trace = len(gram), float(np.trace(gram))
+    eigenvalues, vectors = np.linalg.eigh(gram + (2.0 * trace or 1.0) / n)
+    return np.maximum(eigenvalues[:-1], 0.0) * (trace != 0.0), vectors[:, :-1]
 
 
 def gram_product(first: Float[np.ndarray, "n d1"], second: Float[np.ndarray, "n d2"]) -> float:
