@@ -71,6 +71,14 @@ def test_a_checkpoint_is_enough_to_keep_the_folder(images, tmp_path):
         pretrain(spec_of(images, steps=7), tmp_path / "run")
 
 
+def test_whatever_else_lies_in_the_folder_keeps_it(images, tmp_path):
+    with pytest.raises(InputError, match="batch_size"):
+        pretrain(spec_of(images, batch_size=100), tmp_path / "run")
+    (tmp_path / "run" / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"these keys differ: train\.batch_size"):
+        pretrain(spec_of(images), tmp_path / "run")
+
+
 def test_what_a_kill_left_half_written_is_cleared_away(images, tmp_path):
     folder = tmp_path / "run"
     pretrain(spec_of(images), folder, PretrainOptions(stop=lambda: True))

@@ -155,6 +155,13 @@ def test_another_run_is_not_taken_up(tmp_path):
         run(autoencoder(), LoopOptions(folder=tmp_path, run_id="b" * 64))
 
 
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    run(autoencoder(), LoopOptions(folder=tmp_path))
+    other = DenoisingAutoencoder(nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), nn.Linear(3, 16))
+    with pytest.raises(InputError, match="checkpoint of step 13 do not fit the network"):
+        run(other, LoopOptions(folder=tmp_path))
+
+
 def test_a_metrics_line_cut_short_is_left_out(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": 1}\n{"step": 2}\n{"st')

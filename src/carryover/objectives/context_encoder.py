@@ -12,7 +12,7 @@ class ContextEncoder(nn.Module):
 
     ``encoder`` maps images (b, c, h, w) to features (b, d), ``decoder`` features to images of the same shape; both may
     be convolutional or fully connected.  ``region``: side of the square in pixels, placed anew for each example and
-    step (``centered``: always in the middle).
+    step.
     Raises InputError where the region leaves nothing visible or nothing to predict.
     """
 
@@ -25,7 +25,6 @@ class ContextEncoder(nn.Module):
         *,
         image_size: int,
         region: int,
-        centered: bool = False,
         normalize: nn.Module | None = None,
     ) -> None:
         super().__init__()
@@ -35,15 +34,12 @@ class ContextEncoder(nn.Module):
                              f"[1, {image_size - 1}]")  # fmt: skip
         self.encoder, self.decoder = encoder, decoder
         self.normalize = normalize or nn.Identity()
-        self.image_size, self.region, self.centered = image_size, region, centered
+        self.image_size, self.region = image_size, region
 
     def hidden(self, key: Key) -> Tensor:
         """The mask (b, 1, h, w), 1 inside the region."""
         free = self.image_size - self.region + 1
-        if self.centered:
-            corner = torch.full((len(key.ids), 2), (free - 1) // 2, device=key.ids.device)
-        else:
-            corner = key.integers("context region", 2, below=free)
+        corner = key.integers("context region", 2, below=free)
         place = torch.arange(self.image_size, device=key.ids.device)
         inside = (place >= corner[:, :, None]) & (place < corner[:, :, None] + self.region)
         return (inside[:, 0, :, None] & inside[:, 1, None, :])[:, None].to(torch.float32)

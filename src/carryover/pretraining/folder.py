@@ -9,9 +9,9 @@ from typing import Any
 from carryover._core.errors import DiskFullError, InputError
 from carryover.data.atomic import remove_partial, written_whole
 from carryover.data.locking import sole_writer
-from carryover.objectives.finished import RESULT, RUN
-from carryover.objectives.saved import MODEL
+from carryover.objectives.finished import RUN
 from carryover.training.checkpoint import checkpoint_folders
+from carryover.training.metrics import METRICS
 from carryover.training.processes import ALONE, Processes
 from carryover.training.state import CHECKPOINTS
 
@@ -88,8 +88,8 @@ _COMPARED = {"spec": "", "hashes": "hashes."}
 
 def _holds_something(folder: Path) -> bool:
     """Whether anything would be lost with the run: one that failed before its first checkpoint has nothing."""
-    kept = (folder / MODEL, folder / RESULT, *checkpoint_folders(folder / CHECKPOINTS))
-    return any(path.exists() for path in kept)
+    others = {path.name for path in folder.iterdir()} - {RUN, METRICS, CHECKPOINTS}
+    return bool(others) or bool(checkpoint_folders(folder / CHECKPOINTS))
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:

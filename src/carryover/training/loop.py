@@ -25,7 +25,7 @@ from carryover.training.precision import PRECISIONS, Precision
 from carryover.training.processes import Processes, launched
 from carryover.training.reporting import Reports
 from carryover.training.schedules import WarmupCosine
-from carryover.training.state import TrainingState, last_checkpoint, notes_on_resuming
+from carryover.training.state import TrainingState, last_checkpoint, load_weights, notes_on_resuming
 from carryover.training.step import (
     Step,
     StepLoss,
@@ -140,7 +140,7 @@ def train(
     accelerator = make_accelerator(tracker=options.tracker, folder=options.folder)
     stored = last_checkpoint(options.folder, options.run_id)
     if stored is not None:
-        network.load_state_dict(stored.weights)
+        load_weights(network, stored)
     share_batch_norms(network, processes)
     optimizer = adamw(
         network, learning_rate=spec.learning_rate, weight_decay=spec.weight_decay, betas=spec.betas

@@ -8,6 +8,8 @@ from typing import Any
 from carryover._core.errors import InputError
 from carryover.data.atomic import naming_a_full_disk, written_whole
 
+METRICS = "metrics.jsonl"
+
 
 class MetricsFile:
     """``metrics.jsonl``: one object a line, each with its ``step``; lines reach the disk as they are written."""

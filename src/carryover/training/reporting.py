@@ -8,7 +8,7 @@ from typing import Any
 
 from accelerate import Accelerator
 
-from carryover.training.metrics import MetricsFile
+from carryover.training.metrics import METRICS, MetricsFile
 from carryover.training.trackers import finish_trackers, send, start_trackers
 
 
@@ -33,7 +33,7 @@ class Reports(AbstractContextManager):
         self.first = accelerator.is_main_process
         self.metrics = None
         if folder is not None and self.first:
-            self.metrics = MetricsFile(folder / "metrics.jsonl", resume_after=resume_after)
+            self.metrics = MetricsFile(folder / METRICS, resume_after=resume_after)
         self.last: Mapping[str, Any] = self.metrics.kept[-1] if self.metrics and self.metrics.kept else {}
         start_trackers(accelerator, settings)
         self.started, self.seen = time.monotonic(), 0

@@ -63,6 +63,17 @@ class TrainingState:
         return gathered(tensors, keep=self.processes.first)
 
 
+def load_weights(network: nn.Module, stored: Checkpoint) -> None:
+    """Put a checkpoint's weights into ``network``; InputError where they are another network's."""
+    try:
+        network.load_state_dict(stored.weights)
+    except RuntimeError as error:
+        raise InputError(
+            f"the weights of the checkpoint of step {stored.step} do not fit the network that the config describes, "
+            f"as after a change of carryover's version: name another folder ({error})"
+        ) from error
+
+
 def notes_on_resuming(stored: Checkpoint, processes: Processes) -> tuple[str, ...]:
     """The notes a checkpoint carries, and one more where its threads or processes were others than now."""
     now = _resources(processes)
