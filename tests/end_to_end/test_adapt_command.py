@@ -1,6 +1,7 @@
 """``carryover adapt`` and ``carryover predict`` as a person runs them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,14 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Image, Value
 from PIL import Image as Pillow
 from safetensors.torch import load_file
+from transformers import ViTConfig, ViTModel
 
+from carryover._core.strict import build
 from carryover.adaptation.config import read_adaptation
 from carryover.adaptation.run import AdaptOptions, adapt
 from carryover.cli.main import run
+from carryover.pretraining.run import pretrain
+from carryover.pretraining.specs import PretrainSpec
 
 CONFIG = """
 plan = "all"
@@ -181,3 +186,28 @@ def test_a_damaged_predictor_is_refused(config, tmp_path, capsys):
     assert "holds no predictor" in capsys.readouterr().err
     assert run(["predict", str(tmp_path / "run"), stripes, "--out", str(tmp_path / "p.txt")]) == 2
     assert "must end in .parquet or .csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["transformers", "pretrained"])
+def test_the_predictor_stands_on_its_own(config, tmp_path, kind):
+    source, stripes = tmp_path / "source", tmp_path / "stripes.parquet"
+    if kind == "transformers":
+        size = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+        model = ViTModel(ViTConfig(**size, image_size=8, patch_size=4, num_channels=1))
+        model.save_pretrained(source)
+    else:
+        table = {"data": {"path": str(stripes)}, "objective": {"kind": "denoising", "width": 4}}
+        pretrain(build(PretrainSpec, {**table, "train": {"steps": 3, "batch_size": 16}}), source)
+    text = (
+        CONFIG[: CONFIG.index("[model]")]
+        + f'[model]\npath = "{source}"\n'
+        + CONFIG[CONFIG.index("[target]") :]
+    )
+    config.write_text(text)
+    assert adapted(config, tmp_path / "run", "--plan", "lora", "--quiet") == 0
+    predict = ["predict", str(tmp_path / "run"), str(stripes), "--out", str(tmp_path / "before.csv")]
+    assert run(predict) == 0
+    shutil.rmtree(source)
+    (tmp_path / "run").rename(tmp_path / "moved")
+    assert run(["predict", str(tmp_path / "moved"), str(stripes), "--out", str(tmp_path / "after.csv")]) == 0
+    assert (tmp_path / "before.csv").read_text() == (tmp_path / "after.csv").read_text()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from carryover.data.hashing import path_hash
 from carryover.diagnosis.candidates import open_networks
 from carryover.diagnosis.specs import ModelSpec
 from carryover.models.preprocessing import Preprocessing
+from carryover.models.transformers_models import quiet_transformers
 
 SCHEMA = "carryover.predictor/1"
 WEIGHTS, RECORD, PREDICTIONS = "weights.safetensors", "predictor.json", "predictions.parquet"
@@ -43,16 +45,21 @@ class Predictor:
 def save_predictor(
     winner: PlanOutcome, spec: AdaptSpec, inputs: AdaptInputs, *, folder: Path, run_id: str
 ) -> None:
-    """Write ``folder/model`` whole (all weights, and how the network is built) and the test predictions."""
+    """Write ``folder/model`` whole (all weights, and how the network is built) and the test predictions.
+
+    ``model/base`` is a copy of the model that was adapted, in its own format, so that the predictor needs nothing from
+    where that was; only the code of a factory stays where it is.
+    """
     images = inputs.target.train.images
     with folder_written_whole(folder / "model") as partial:
+        base = _copy_base(spec.model, inputs, partial / "base")
         state = {name: value.cpu().contiguous() for name, value in winner.network.state_dict().items()}
         save_file(state, partial / WEIGHTS)
         record = {
             "schema": SCHEMA,
             "run_id": run_id,
             "plan": winner.plan.name,
-            "model": spec_as_table(_absolute(spec.model)),
+            "model": spec_as_table(base),
             "model_weights_hash": inputs.candidate.weights_hash,
             "seed": spec.seed,
             "width": inputs.width,
@@ -73,9 +80,8 @@ def save_predictor(
 def load_predictor(folder: str | Path, *, device: str = "cpu") -> Predictor:
     """The predictor of an adaptation run's folder.
 
-    The network is built as the model that was adapted, which must still be where it was; its weights are those of the
-    run.  Raises InputError where there is no predictor, where its weights are not those written with it, and where its
-    model is gone.
+    Raises InputError where there is no predictor, where its weights are not those written with it, and where the code
+    of its factory is gone.
     """
     model = Path(folder).expanduser() / "model"
     try:
@@ -87,9 +93,8 @@ def load_predictor(folder: str | Path, *, device: str = "cpu") -> Predictor:
     weights = model / WEIGHTS
     if not weights.is_file() or path_hash(weights) != record["weights_sha256"]:
         raise InputError(f"{weights} is missing or corrupt: its sha256 is not the one written with it")
-    opened = open_networks(
-        [build(ModelSpec, record["model"])], images=None, images_are_labelled=True, seed=record["seed"]
-    )[0]
+    spec = _from_here(build(ModelSpec, record["model"]), model)
+    opened = open_networks([spec], images=None, images_are_labelled=True, seed=record["seed"])[0]
     network = AdaptedNetwork(opened.network, width=record["width"], n_outputs=record["n_outputs"])
     for lora in record["lora"]:
         given = {**lora, "layers": tuple(lora["layers"])}
@@ -108,14 +113,31 @@ def load_predictor(folder: str | Path, *, device: str = "cpu") -> Predictor:
     )
 
 
-def _absolute(spec: ModelSpec) -> ModelSpec:
-    """Paths that exist made absolute, so that the predictor finds them from elsewhere."""
-    changes: dict[str, Any] = {}
-    for key in ("path", "weights"):
-        value = getattr(spec, key)
-        if value is not None and Path(value).expanduser().exists():
-            changes[key] = str(Path(value).expanduser().resolve())
-    return dataclasses.replace(spec, **changes)
+def _copy_base(spec: ModelSpec, inputs: AdaptInputs, base: Path) -> ModelSpec:
+    """Copy what the network is built from; the spec that finds it, with paths that count from ``base``'s parent."""
+    candidate = inputs.candidate
+    if spec.path is None and spec.weights is None:
+        return spec
+    base.mkdir()
+    if candidate.run is not None:
+        for file in candidate.run.model.iterdir():
+            shutil.copy2(file, base / file.name)
+    elif spec.path is not None:
+        with quiet_transformers():
+            candidate.network.module.save_pretrained(base)
+    else:
+        shutil.copy2(Path(spec.weights).expanduser(), base / Path(spec.weights).name)
+    if spec.path is not None:
+        return dataclasses.replace(spec, path=base.name)
+    return dataclasses.replace(spec, weights=f"{base.name}/{Path(spec.weights).name}")
+
+
+def _from_here(spec: ModelSpec, folder: Path) -> ModelSpec:
+    """Paths of the copy, wherever the run's folder is now."""
+    found = {
+        key: str(folder / value) for key in ("path", "weights") if (value := getattr(spec, key)) is not None
+    }
+    return dataclasses.replace(spec, **found)
 
 
 def _table(winner: PlanOutcome, inputs: AdaptInputs) -> pd.DataFrame:
