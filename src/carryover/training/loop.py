@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from carryover._core.errors import InputError, NotComputedError
 from carryover.training.averaging import MovingAverage
 from carryover.training.batch_norm import share_batch_norms
-from carryover.training.optimizers import adamw
+from carryover.training.optimizers import adamw, sgd
 from carryover.training.order import BatchOrder
 from carryover.training.precision import PRECISIONS, Precision
 from carryover.training.processes import Processes, launched
@@ -45,6 +45,7 @@ class LoopSpec:
     couples the examples of a batch (contrastive ones) another ``micro_batch`` is another loss.
     ``clip_norm`` limits the 2-norm of the whole gradient; 0: none.  ``ema_decay`` keeps a moving average of the
     weights, which is the run's result; 0: none.  ``precision`` "bf16" computes in bfloat16 where that is safe.
+    ``optimizer`` "sgd" is gradient descent with heavy-ball ``momentum``.
     Sizes count the examples of all processes together.
     """
 
@@ -59,6 +60,8 @@ class LoopSpec:
     micro_batch: int | None = None
     ema_decay: float = 0.0
     precision: Precision = "no"
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    momentum: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -72,6 +75,11 @@ class LoopSpec:
             )
         if not 0.0 <= self.ema_decay < 1.0:
             raise InputError(f"ema_decay must lie in [0, 1), got {self.ema_decay:g}")
+        if self.optimizer not in ("adamw", "sgd") or not 0.0 <= self.momentum < 1.0:
+            raise InputError(
+                f"optimizer must be 'adamw' or 'sgd' and momentum lie in [0, 1), got {self.optimizer!r} and "
+                f"{self.momentum:g}"
+            )
         if self.precision not in PRECISIONS:
             raise InputError(f"precision must be one of {PRECISIONS}, got {self.precision!r}")
 
@@ -142,9 +150,8 @@ def train(
     if stored is not None:
         load_weights(network, stored)
     share_batch_norms(network, processes)
-    optimizer = adamw(
-        network, learning_rate=spec.learning_rate, weight_decay=spec.weight_decay, betas=spec.betas
-    )
+    decay, betas = spec.weight_decay, spec.betas
+    optimizer = adamw(network, learning_rate=spec.learning_rate, weight_decay=decay, betas=betas)
     step = shared(accelerator, Step(network, loss, spec.precision, penalty), optimizer)
     average = MovingAverage(network, spec.ema_decay) if spec.ema_decay else None
     notes = () if stored is None else notes_on_resuming(stored, processes)
@@ -152,14 +159,27 @@ def train(
     if stored is not None:
         state.restore(stored)
     start = 0 if stored is None else stored.step
-    with Reports(
+    with _reports(accelerator, spec, options, resume_after=start or None) as reports:
+        return _Loop(accelerator, step, state, order, rates, spec, options, reports, after_step).run(start)
+
+
+def _reports(
+    accelerator: Accelerator, spec: LoopSpec, options: LoopOptions, *, resume_after: int | None
+) -> Reports:
+    return Reports(
         accelerator,
         folder=options.folder,
-        resume_after=start or None,
+        resume_after=resume_after,
         progress=options.progress,
         settings=dataclasses.asdict(spec),
-    ) as reports:
-        return _Loop(accelerator, step, state, order, rates, spec, options, reports, after_step).run(start)
+    )
+
+
+def _optimizer(network: nn.Module, spec: LoopSpec) -> torch.optim.Optimizer:
+    given = {"learning_rate": spec.learning_rate, "weight_decay": spec.weight_decay}
+    if spec.optimizer == "sgd":
+        return sgd(network, momentum=spec.momentum, **given)
+    return adamw(network, betas=spec.betas, **given)
 
 
 @dataclass(frozen=True)
