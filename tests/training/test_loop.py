@@ -1,5 +1,6 @@
 """The loop: gradients of parts, resume bit for bit from any step, what stops it, and what it writes."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -13,6 +14,8 @@ from carryover.objectives.keyed import Key
 from carryover.training.checkpoint import checkpoint_folders
 from carryover.training.loop import LoopOptions, LoopSpec, train
 from carryover.training.metrics import MetricsFile, read_metrics
+from carryover.training.order import BatchOrder
+from carryover.training.schedules import WarmupCosine
 
 SILENT = LoopOptions()
 IMAGES = torch.randn(40, 1, 4, 4, generator=torch.Generator().manual_seed(5))
@@ -206,3 +209,29 @@ def test_a_run_taken_up_with_other_threads_says_so_to_the_end(tmp_path):
         f"This run had {threads} threads until step 2 and {threads + 1} after it: its last digits may not be an "
         "undisturbed run's.",
     )
+
+
+def test_gradient_descent_with_momentum_is_its_recursion_and_resumes(tmp_path):
+    spec = dataclasses.replace(
+        SPEC, optimizer="sgd", momentum=0.7, weight_decay=0.0, clip_norm=0.0, micro_batch=None, steps=6
+    )
+    network, by_hand = autoencoder(), autoencoder()
+    run(network, spec=spec)
+    order = BatchOrder(40, 8, spec.seed)
+    rates = WarmupCosine(spec.learning_rate, 6, spec.warmup_steps)
+    loss, velocity = loss_of(by_hand), [torch.zeros_like(weight) for weight in by_hand.parameters()]
+    for step in range(6):
+        by_hand.zero_grad()
+        loss(torch.from_numpy(order.batch(step)), step)[0].backward()
+        with torch.no_grad():
+            for weight, speed in zip(by_hand.parameters(), velocity, strict=True):
+                speed.mul_(0.7).add_(weight.grad)
+                weight.sub_(rates(step) * speed)
+    for one, other in zip(network.parameters(), by_hand.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+    broken, asked = autoencoder(), iter([False, False, True])
+    run(broken, LoopOptions(folder=tmp_path, stop=lambda: next(asked, False)), spec=spec)
+    run(broken, LoopOptions(folder=tmp_path), spec=spec)
+    assert same(broken, network)
+    with pytest.raises(InputError, match="optimizer must be 'adamw' or 'sgd'"):
+        dataclasses.replace(SPEC, optimizer="lbfgs")

@@ -172,6 +172,8 @@ def _loop_spec(phase: Phase, budget: Budget, steps: int, *, n: int) -> LoopSpec:
         batch_size=min(budget.batch_size, n),
         learning_rate=phase.learning_rate,
         weight_decay=phase.weight_decay,
+        optimizer=phase.optimizer,
+        momentum=phase.momentum,
         warmup_steps=round(budget.warmup * steps),
         betas=(0.9, 0.999),
         clip_norm=budget.clip_norm,

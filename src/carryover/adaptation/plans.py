@@ -37,8 +37,9 @@ class Phase:
     """One stretch of adaptation.
 
     - ``trains``: shell patterns of parameter names; the encoder's begin with "encoder.", the new head's with "head."
-    - ``solve``: "ridge" sets the head to the exact ridge probe on the features as they are; "descent" trains by AdamW
-      for ``share`` of the plan's steps at the peak ``learning_rate``, with decoupled ``weight_decay``
+    - ``solve``: "ridge" sets the head to the exact ridge probe on the features as they are; "descent" trains for
+      ``share`` of the plan's steps at the peak ``learning_rate``, with ``weight_decay``, by ``optimizer`` "adamw" or
+      "sgd" (gradient descent with ``momentum``, which what is said of gradient flow needs)
     - ``l2_sp``: adds l2_sp / 2 times the squared distance of the encoder's trained weights from the pretrained ones
     - ``radius``: after every step the encoder's weights are projected onto the ball of this 2-norm around the
       pretrained ones, all together or, with ``by_layer``, those of each layer on their own; infinity: no ball
@@ -53,6 +54,8 @@ class Phase:
     share: float = 1.0
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    momentum: float = 0.0
     l2_sp: float = 0.0
     radius: float = math.inf
     by_layer: bool = False

@@ -150,8 +150,7 @@ def train(
     if stored is not None:
         load_weights(network, stored)
     share_batch_norms(network, processes)
-    decay, betas = spec.weight_decay, spec.betas
-    optimizer = adamw(network, learning_rate=spec.learning_rate, weight_decay=decay, betas=betas)
+    optimizer = _optimizer(network, spec)
     step = shared(accelerator, Step(network, loss, spec.precision, penalty), optimizer)
     average = MovingAverage(network, spec.ema_decay) if spec.ema_decay else None
     notes = () if stored is None else notes_on_resuming(stored, processes)

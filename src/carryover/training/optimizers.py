@@ -1,6 +1,7 @@
-"""AdamW for networks, and its state as named tensors, so that it can be stored without pickling."""
+"""AdamW and gradient descent for networks, and their state as named tensors, stored without pickling."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,17 @@ def adamw(
     network: nn.Module, *, learning_rate: float, weight_decay: float, betas: tuple[float, float] = (0.9, 0.95)
 ) -> torch.optim.AdamW:
     """AdamW over the parameters that need gradients; those of one dimension (biases, norms) are not decayed."""
+    return torch.optim.AdamW(_groups(network, weight_decay), lr=learning_rate, betas=betas)
+
+
+def sgd(
+    network: nn.Module, *, learning_rate: float, weight_decay: float, momentum: float = 0.0
+) -> torch.optim.SGD:
+    """Gradient descent with heavy-ball ``momentum``; ``weight_decay`` as in :func:`adamw` but added to the gradient."""
+    return torch.optim.SGD(_groups(network, weight_decay), lr=learning_rate, momentum=momentum)
+
+
+def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     trained = [weight for weight in network.parameters() if weight.requires_grad]
     if not trained:
         raise InputError("no parameter of the network needs a gradient: there is nothing to train")
@@ -20,7 +32,7 @@ def adamw(
         {"params": [weight for weight in trained if weight.ndim >= 2], "weight_decay": weight_decay},
         {"params": [weight for weight in trained if weight.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=learning_rate, betas=betas)
+    return [group for group in groups if group["params"]]
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, network: nn.Module) -> dict[str, Tensor]:
