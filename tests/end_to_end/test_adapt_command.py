@@ -128,6 +128,35 @@ def test_numbers_are_adapted_to_and_predicted(config, tmp_path):
     assert pd.read_csv(table)["label"].dtype == np.float64
 
 
+def test_every_plan_is_also_measured_in_another_domain(config, tmp_path, capsys):
+    """The same stripes without the first class, coded otherwise, and brighter."""
+    table = Dataset.from_parquet(str(tmp_path / "stripes.parquet"), cache_dir=str(tmp_path / "cache"))
+    kept = [row for row in range(160) if table[row]["label"] > 0]
+    pixels = [
+        np.clip(np.asarray(table[row]["image"]).astype(int) + 40, 0, 255).astype(np.uint8) for row in kept
+    ]
+    labels = [2 - table[row]["label"] for row in kept]
+    other = {"image": [Pillow.fromarray(one) for one in pixels], "label": labels}
+    features = Features({"image": Image(), "label": ClassLabel(names=["narrow", "middle"])})
+    Dataset.from_dict(other, features=features).to_parquet(tmp_path / "bright.parquet")
+    config.write_text(CONFIG + '\n[out_of_domain]\npath = "bright.parquet"\n')
+    assert adapted(config, tmp_path / "run", "--plan", "linear_probe") == 0
+    row = json.loads((tmp_path / "run" / "result.json").read_text())["plans"][0]
+    found = row["out_of_domain_accuracy"]
+    assert found["n_samples"] == len(kept)
+    assert f"out of domain {found['value']:.3f} [" in capsys.readouterr().out
+    predicted = tmp_path / "found.parquet"
+    run(["predict", str(tmp_path / "run"), str(tmp_path / "bright.parquet"), "--out", str(predicted)])
+    names = ["narrow", "middle"]
+    right = np.mean(pd.read_parquet(predicted)["label"].to_numpy() == [names[code] for code in labels])
+    assert found["value"] == pytest.approx(right)
+    other["label"] = [0] * 40 + [1] * (len(kept) - 40)
+    features["label"] = ClassLabel(names=["narrow", "dotted"])
+    Dataset.from_dict(other, features=features).to_parquet(tmp_path / "bright.parquet")
+    assert adapted(config, tmp_path / "second", "--plan", "linear_probe") == 2
+    assert "classes that the target lacks: dotted" in capsys.readouterr().err
+
+
 def test_a_stopped_run_is_taken_up_and_ends_as_one_that_was_not(config, tmp_path):
     spec = read_adaptation(config, overrides={"plan": "late layers"})
     adapt(spec, tmp_path / "whole")

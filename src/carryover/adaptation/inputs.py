@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from carryover._core.errors import InputError
 from carryover._core.seeding import derive_generator
 from carryover.adaptation.network import AdaptedNetwork
 from carryover.adaptation.outcome import MakeNetwork, Split
@@ -24,7 +25,10 @@ _READ = 1024
 
 @dataclass(frozen=True)
 class AdaptInputs:
-    """``target``'s training part is what may be trained on; ``split`` holds tensors on the device."""
+    """``target``'s training part is what may be trained on; ``split`` holds tensors on the device.
+
+    ``out_of_domain``: all labelled images of another domain, coded by the target's classes; None without.
+    """
 
     target: Target
     candidate: Candidate
@@ -32,6 +36,7 @@ class AdaptInputs:
     make: MakeNetwork
     width: int
     hashes: dict[str, str]
+    out_of_domain: Examples | None = None
 
 
 def open_adaptation(spec: AdaptSpec, *, device: str = "cpu") -> AdaptInputs:
@@ -55,7 +60,12 @@ def open_adaptation(spec: AdaptSpec, *, device: str = "cpu") -> AdaptInputs:
             return AdaptedNetwork(_open(spec).network, width=width, n_outputs=n_outputs).to(device)
 
     hashes = {role: part.images.content_hash for role, part in parts.items()}
-    return AdaptInputs(target, candidate, split, make, width, hashes)
+    outside = None
+    if spec.out_of_domain is not None:
+        both = _other_domain(spec, target)
+        hashes["out_of_domain"] = "+".join(part.images.content_hash for part in both)
+        outside = _joined([examples_of(part, preprocessing, device=device) for part in both])
+    return AdaptInputs(target, candidate, split, make, width, hashes, outside)
 
 
 def examples_of(part: Part, preprocessing: Preprocessing, *, device: str) -> Examples:
@@ -72,6 +82,24 @@ def preprocessed(images, preprocessing: Preprocessing, *, device: str) -> Tensor
         for start in range(0, len(images), _READ)
     ]
     return torch.cat(blocks)
+
+
+def _other_domain(spec: AdaptSpec, target: Target) -> list[Part]:
+    """Both parts of the other domain, with the target's class codes; InputError for classes the target lacks."""
+    other = load_target(spec.out_of_domain, seed=spec.seed, max_test=MOST_TEST)
+    if other.task != target.task:
+        raise InputError(f"[out_of_domain] is {other.task} and the target {target.task}: they must be alike")
+    unknown = [name for name in other.class_names if name not in target.class_names]
+    if unknown:
+        raise InputError(f"[out_of_domain] has classes that the target lacks: {', '.join(unknown)}")
+    if target.task == "regression":
+        return [other.train, other.test]
+    codes = np.array([target.class_names.index(name) for name in other.class_names])
+    return [dataclasses.replace(part, targets=codes[part.targets]) for part in (other.train, other.test)]
+
+
+def _joined(parts: list[Examples]) -> Examples:
+    return Examples(torch.cat([part.images for part in parts]), torch.cat([part.targets for part in parts]))
 
 
 def _open(spec: AdaptSpec) -> Candidate:

@@ -1,5 +1,6 @@
 """An adaptation run in its folder: every plan on the same labels, compared, and the winner kept as a predictor."""
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -12,8 +13,8 @@ import torch
 
 from carryover._core.config import spec_as_table, without_keys
 from carryover.adaptation.inputs import AdaptInputs, open_adaptation
-from carryover.adaptation.outcome import PlanOutcome, Split, example_losses, run_plan
-from carryover.adaptation.phases import Budget
+from carryover.adaptation.outcome import PlanOutcome, Split, example_losses, measures_of, run_plan
+from carryover.adaptation.phases import Budget, Examples, all_scores
 from carryover.adaptation.result import choice_record, outcome_record
 from carryover.adaptation.saving import save_predictor
 from carryover.adaptation.specs import SPEC_VERSION, AdaptSpec
@@ -144,9 +145,21 @@ def _result(
         "winner": winner.plan.name,
         "choice": choice_record([one.plan.name for one in outcomes], validation),
         "plans": [
-            outcome_record(
-                one, winner, validation_loss=float(losses.mean()), targets=inputs.split.test.targets
-            )
+            {
+                **outcome_record(
+                    one, winner, validation_loss=float(losses.mean()), targets=inputs.split.test.targets
+                ),
+                **_out_of_domain(one, inputs.out_of_domain),
+            }
             for one, losses in zip(outcomes, validation, strict=True)
         ],
     }
+
+
+def _out_of_domain(outcome: PlanOutcome, examples: Examples | None) -> dict[str, Any]:
+    """The plan's measures in the other domain; nothing without one."""
+    if examples is None:
+        return {}
+    scores = all_scores(outcome.network, examples.images).cpu().numpy()
+    found = measures_of(scores, examples.targets.cpu().numpy(), example_losses(outcome.network, examples))
+    return {f"out_of_domain_{name}": dataclasses.asdict(one) for name, one in found.items()}

@@ -42,7 +42,8 @@ class AdaptSpec:
     ``plan``: the name of one of the built-in plans or of ``plans``, or "all" to compare every one.  ``validation``: the
     share of the training labels that the winner is chosen on (and the best weights, where a phase keeps those); no plan
     trains on it.  ``decompose``: also look for the best constrained adaptation on the training labels beyond
-    ``target.n_labels``, and train on to see the optimisation gap.
+    ``target.n_labels``, and train on to see the optimisation gap.  ``out_of_domain``: labelled images of another domain
+    with classes of the target's, which every plan is also measured on.
     """
 
     model: ModelSpec
@@ -53,11 +54,14 @@ class AdaptSpec:
     scales: InitialScales = field(default_factory=InitialScales)
     validation: float = 0.2
     decompose: bool = False
+    out_of_domain: TargetSpec | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.target.path is None:
             raise InputError("[target] path is missing: the labelled images to adapt to")
+        if self.out_of_domain is not None and self.out_of_domain.path is None:
+            raise InputError("[out_of_domain] path is missing: the labelled images of another domain")
         if self.model.kind in ("features", "baseline"):
             raise InputError(f"a model given by {self.model.kind} cannot be adapted: give a network")
         if not 0.0 < self.validation < 1.0:

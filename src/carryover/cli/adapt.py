@@ -114,4 +114,8 @@ def _line(row: Mapping[str, Any]) -> str:
         return f"{row['plan']}: not measured ({found['reason']})"
     low, high = found["interval"]
     words = "test accuracy" if name == "test_accuracy" else "test R2"
-    return f"{row['plan']}: {words} {found['value']:.3f} [{low:.3f}, {high:.3f}]"
+    line = f"{row['plan']}: {words} {found['value']:.3f} [{low:.3f}, {high:.3f}]"
+    outside = row.get(name.replace("test_", "out_of_domain_"))
+    if outside is None or outside["status"] != "ok":
+        return line
+    return f"{line}, out of domain {outside['value']:.3f} [{outside['interval'][0]:.3f}, {outside['interval'][1]:.3f}]"
