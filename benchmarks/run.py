@@ -1,14 +1,14 @@
 """`make bench`: every benchmark, one table.  Ratios are measured in one run, interleaved, medians of several.
 
 python benchmarks/run.py [TOPIC ...]       topics: startup, scores, other_scores, extraction, diagnosis, theory,
-                                           pretraining, large
+                                           pretraining, regimes, large
 """
 
 import importlib
 import sys
 from collections.abc import Sequence
 
-TOPICS = ("startup", "scores", "other_scores", "extraction", "diagnosis", "theory", "pretraining")
+TOPICS = ("startup", "scores", "other_scores", "extraction", "diagnosis", "theory", "pretraining", "regimes")
 """Run by default; `large` (a million rows, half an hour) only when it is named."""
 
 

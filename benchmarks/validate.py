@@ -1,6 +1,6 @@
 """`make validate`: the full-size validations, each printing the table that docs/ holds.
 
-python benchmarks/validate.py [verdicts] [real_input] [theory]
+python benchmarks/validate.py [verdicts] [real_input] [theory] [pretraining]
 """
 
 import subprocess
@@ -12,6 +12,7 @@ VALIDATIONS = {
     "verdicts": ["validate_verdicts.py"],
     "real_input": ["real_input.py", "--out", "real-input-reports"],
     "theory": ["validate_theory.py"],
+    "pretraining": ["validate_pretraining.py"],
 }
 
 
