@@ -1,0 +1,28 @@
+"""docs/adaptation.md: its config reads, and its table of plans is that of the code."""
+
+import math
+import re
+import tomllib
+from pathlib import Path
+
+from carryover._core.strict import build
+from carryover.adaptation.plans import PLANS
+from carryover.adaptation.specs import AdaptSpec
+
+PAGE = (Path(__file__).parents[2] / "docs" / "adaptation.md").read_text(encoding="utf-8")
+
+
+def test_the_config_on_the_page_reads():
+    block = re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL).group(1)
+    spec = build(AdaptSpec, tomllib.loads(block))
+    assert [plan.name for plan in spec.chosen] == [*PLANS, "gradual"]
+    assert [phase.name for phase in spec.plans[0].phases] == ["head", "late layers"]
+
+
+def test_the_table_names_every_plan_and_its_numbers():
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGE, re.MULTILINE))
+    assert set(rows) == set(PLANS)
+    assert f"{PLANS['l2_sp'].phases[0].l2_sp / 2:g} times the squared distance" in rows["l2_sp"]
+    assert f"ball of radius {PLANS['ball'].phases[0].radius:g}" in rows["ball"]
+    assert f"rank {PLANS['lora'].phases[0].lora.rank}" in rows["lora"]
+    assert [math.isinf(phase.radius) for phase in PLANS["fine_tuning"].phases] == [True]
