@@ -97,17 +97,23 @@ def _kernel_row(name: str, n: int, budget: int, target: float | None) -> Row:
 
 
 _PEAK = """
-import resource, sys, time
+import pathlib, sys, time
 sys.path.insert(0, {folder!r})
 import torch
+
+def peak():
+    # Not getrusage's: that one starts at the peak of the process it was started from.
+    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 2**20
+
 from bench_regimes import NETWORKS, _images
 from carryover.models.ntk import trace_kernel
 torch.set_num_threads(1)
 network = NETWORKS[{name!r}]()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 start = time.process_time()
 trace_kernel(network, _images({n}), memory_budget={budget})
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, before / 2**20, time.process_time() - start)
+print(peak(), before, time.process_time() - start)
 """
 
 
