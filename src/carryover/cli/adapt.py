@@ -77,7 +77,7 @@ def adapt_and_report(spec: Any, out: Path, *, device: str, threads: int, console
 
     from carryover._core.errors import InputError, NotComputedError
     from carryover.adaptation.run import AdaptOptions, adapt
-    from carryover.cli.main import EXIT_DONE, EXIT_INTERRUPTED
+    from carryover.cli.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
     from carryover.cli.stopping import stop_on_signal
 
     torch.set_num_threads(threads)

@@ -1,14 +1,10 @@
-"""The command ``carryover``: subcommands, and how errors become sentences and exit codes.
-
-Exit codes: 0 done; 1 nothing could be computed; 2 bad input; 130 interrupted.
-"""
+"""The command ``carryover``: subcommands, and how errors become sentences and exit codes."""
 
 import sys
 from collections.abc import Sequence
 
 from carryover._core.errors import DiskFullError, InputError
-
-EXIT_DONE, EXIT_NOTHING, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
+from carryover.cli.exit_codes import EXIT_BAD_INPUT, EXIT_INTERRUPTED
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -118,7 +118,7 @@ def pretrain_and_report(spec: Any, out: Path, *, settings: Mapping[str, Any], co
     from threadpoolctl import threadpool_limits
 
     from carryover._core.errors import InputError, NotComputedError
-    from carryover.cli.main import EXIT_DONE, EXIT_INTERRUPTED
+    from carryover.cli.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
     from carryover.cli.stopping import stop_on_signal
     from carryover.cli.training_progress import watch_training
     from carryover.pretraining.run import PretrainOptions, pretrain

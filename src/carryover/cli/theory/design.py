@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from carryover._core.errors import InputError
+from carryover.cli.exit_codes import EXIT_DONE
 from carryover.cli.theory.flags import TaskFlags
-from carryover.cli.theory.output import EXIT_DONE, number, print_json, print_table
+from carryover.cli.theory.output import number, print_json, print_table
 
 if TYPE_CHECKING:
     from carryover.theory import Task

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from carryover.cli.theory.output import EXIT_DONE, OutputFolder
+from carryover.cli.exit_codes import EXIT_DONE
+from carryover.cli.theory.output import OutputFolder
 
 
 @dataclass(frozen=True)

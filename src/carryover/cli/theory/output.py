@@ -8,8 +8,6 @@ from typing import Any
 
 from carryover._core.errors import InputError
 
-EXIT_DONE, EXIT_NOTHING = 0, 1
-
 
 class OutputFolder:
     """Files of one folder, none of which may be there before the work starts."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from carryover.cli.exit_codes import EXIT_DONE, EXIT_NOTHING
 from carryover.cli.theory.flags import NetworkFlags, TaskFlags
-from carryover.cli.theory.output import EXIT_DONE, EXIT_NOTHING, number, print_json, print_table
+from carryover.cli.theory.output import number, print_json, print_table
 
 if TYPE_CHECKING:
     from carryover.theory import Task

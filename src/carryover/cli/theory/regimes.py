@@ -6,8 +6,9 @@ from typing import Annotated
 
 import tyro
 
+from carryover.cli.exit_codes import EXIT_DONE
 from carryover.cli.theory.flags import TaskFlags
-from carryover.cli.theory.output import EXIT_DONE, OutputFolder, print_table
+from carryover.cli.theory.output import OutputFolder, print_table
 
 
 @dataclass(frozen=True)
