@@ -7,7 +7,7 @@ from carryover._core.errors import InputError
 from carryover.adaptation.plans import BatchNormMode
 from carryover.models.records import LoadedModel
 
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class AdaptedNetwork(nn.Module):
@@ -45,7 +45,7 @@ class AdaptedNetwork(nn.Module):
         super().train(mode)
         if self.batch_norm == "frozen":
             for layer in self.modules():
-                if isinstance(layer, _BATCH_NORMS):
+                if isinstance(layer, BATCH_NORMS):
                     layer.eval()
         return self
 

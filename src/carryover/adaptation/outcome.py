@@ -1,7 +1,7 @@
 """A whole plan on labelled examples: its phases in turn, what it predicts, and where its loss comes from."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class PlanOutcome:
     """``scores`` (t, K) of the test examples; ``measures`` by name: accuracy and log loss, or r2 and mse.
 
     ``done`` is False where the run was asked to stop; scores, measures and decomposition are then empty.
+    ``start``: the network's state when the last phase began, on the processor; ``trained``: what that phase trains.
     """
 
     plan: Plan
@@ -50,6 +51,20 @@ class PlanOutcome:
     measures: dict[str, Estimate] = dataclasses.field(default_factory=dict)
     decomposition: Decomposition | None = None
     warnings: tuple[str, ...] = ()
+    start: Mapping[str, Tensor] = dataclasses.field(default_factory=dict)
+    trained: tuple[str, ...] = ()
+
+
+@dataclass
+class _Start:
+    """Filled in when the last phase begins."""
+
+    state: dict[str, Tensor] = dataclasses.field(default_factory=dict)
+    trained: tuple[str, ...] = ()
+
+    def take(self, network: AdaptedNetwork) -> None:
+        self.state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+        self.trained = tuple(name for name, weight in network.named_parameters() if weight.requires_grad)
 
 
 def run_plan(
@@ -70,8 +85,11 @@ def run_plan(
     ``options.folder`` keeps each phase's checkpoints in a folder of its own, from which a stopped run goes on.
     """
     options = options or LoopOptions()
-    network, warnings = _new(make, scales, split.train)
-    phases = _run(network, plan, split, budget=budget, options=options, folder=options.folder)
+    network, warnings = new_network(make, scales, split.train)
+    start = _Start()
+    phases = run_phases(
+        network, plan, split, budget=budget, options=options, on_last=lambda: start.take(network)
+    )
     if not phases[-1].done:
         return PlanOutcome(plan, network, phases, False, warnings=warnings)
     train, test = example_losses(network, split.train), example_losses(network, split.test)
@@ -93,6 +111,8 @@ def run_plan(
             longer_train_losses=continued,
         ),
         warnings=warnings,
+        start=start.state,
+        trained=start.trained,
     )
 
 
@@ -114,9 +134,10 @@ def example_losses(network: AdaptedNetwork, data: Examples) -> np.ndarray:
     return (scores[:, 0] - data.targets.double()).square().cpu().numpy()
 
 
-def _new(
+def new_network(
     make: MakeNetwork, scales: InitialScales | None, data: Examples
 ) -> tuple[AdaptedNetwork, tuple[str, ...]]:
+    """The network that a plan begins with, and a warning where the scales change nothing."""
     network = make()
     if scales is None:
         return network, ()
@@ -125,18 +146,24 @@ def _new(
     return network, () if sentence is None else (sentence,)
 
 
-def _run(
+def run_phases(
     network: AdaptedNetwork,
     plan: Plan,
     split: Split,
     *,
     budget: Budget,
-    options: LoopOptions,
-    folder: Path | None,
+    options: LoopOptions | None = None,
+    on_last: Callable[[], None] = lambda: None,
 ) -> tuple[PhaseResult, ...]:
+    """The plan's phases on ``network`` in place, up to one that was asked to stop; each in a folder of its own.
+
+    ``on_last`` is called when the last phase begins.
+    """
+    options = options or LoopOptions()
     found = []
     for number, phase in enumerate(plan.phases):
-        own = None if folder is None else Path(folder) / f"phase-{number}"
+        own = None if options.folder is None else Path(options.folder) / f"phase-{number}"
+        last = number == len(plan.phases) - 1
         found.append(
             run_phase(
                 network,
@@ -145,6 +172,7 @@ def _run(
                 budget=budget,
                 validation=split.validation,
                 options=dataclasses.replace(options, folder=own),
+                on_start=on_last if last else lambda: None,
             )
         )
         if not found[-1].done:
@@ -164,10 +192,10 @@ def _best(
     """The plan's weights on the pool."""
     if split.pool is None:
         return None
-    network, _ = _new(make, scales, split.pool)
+    network, _ = new_network(make, scales, split.pool)
     many = dataclasses.replace(budget, steps=steps, seed=derive_seed(budget.seed, "pool") % 2**32)
     wide = dataclasses.replace(split, train=split.pool)
-    _run(network, plan, wide, budget=many, options=LoopOptions(), folder=None)
+    run_phases(network, plan, wide, budget=many)
     return network
 
 

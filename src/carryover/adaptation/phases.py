@@ -1,12 +1,12 @@
 """Running one phase of a plan: the exact probe, or descent under the phase's constraint."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from carryover._core.errors import InputError
@@ -21,6 +21,7 @@ from carryover.measures.ridge import fit_ridge_path
 from carryover.objectives.keyed import Key
 from carryover.objectives.views import Views
 from carryover.training.loop import LoopOptions, LoopResult, LoopSpec, train
+from carryover.training.step import StepLoss
 
 STILL = Views(least_area=1.0, flip=0.0, jitter=0.0, grey=0.0)
 _BATCH = 256
@@ -73,23 +74,34 @@ def run_phase(
     budget: Budget,
     validation: Examples | None = None,
     options: LoopOptions | None = None,
+    on_start: Callable[[], None] = lambda: None,
 ) -> PhaseResult:
     """Adapt ``network`` in place by one phase.
 
     ``validation`` (a part of the training labels, never the test's) is needed where the phase keeps the best weights.
+    ``on_start`` is called once the network is as the phase's descent finds it: low-rank additions made, what trains
+    chosen; for the ridge probe, before its solution.
     Raises InputError for patterns that match nothing and one class alone, NotComputedError for a loss that is not
     finite.
     """
     if data.is_classification and len(data.targets.unique()) < 2:
         raise InputError("all training examples have the same class: nothing can be learned from them")
     if phase.solve == "ridge":
+        train_only(network, phase.trains)
+        on_start()
         return _probe(network, phase, data)
     if phase.keep == "best_on_validation" and validation is None:
         raise InputError(
             f"phase {phase.name!r} keeps the best weights on validation examples, and there are none"
         )
     return _descend(
-        network, phase, data, budget=budget, validation=validation, options=options or LoopOptions()
+        network,
+        phase,
+        data,
+        budget=budget,
+        validation=validation,
+        options=options or LoopOptions(),
+        on_start=on_start,
     )
 
 
@@ -115,15 +127,17 @@ def _descend(
     budget: Budget,
     validation: Examples | None,
     options: LoopOptions,
+    on_start: Callable[[], None],
 ) -> PhaseResult:
     patterns = phase.trains
     if phase.lora is not None:
         patterns = add_low_rank(network, phase.lora, seed=derive_seed(budget.seed, "lora", phase.name))
     train_only(network, patterns)
     network.batch_norm = phase.batch_norm
+    on_start()
     anchor = Anchor(network, pretrained_names(network))
     best = BestWeights(network) if phase.keep == "best_on_validation" else None
-    steps = max(1, round(phase.share * budget.steps))
+    steps = phase_steps(phase, budget)
 
     def after_step(finished: int) -> None:
         if phase.radius < math.inf:
@@ -133,9 +147,9 @@ def _descend(
 
     found = train(
         network if best is None else best,
-        _loss(network, phase, anchor, data, budget),
+        phase_loss(network, phase, anchor, data=data, budget=budget),
         n_examples=len(data),
-        spec=_loop_spec(phase, budget, steps, n=len(data)),
+        spec=loop_spec(phase, budget, n=len(data)),
         options=options,
         after_step=after_step,
     )
@@ -152,7 +166,10 @@ def _finished(
     return PhaseResult(phase.name, found.step, step, None, dict(anchor.distances()), found.done)
 
 
-def _loss(network: AdaptedNetwork, phase: Phase, anchor: Anchor, data: Examples, budget: Budget):
+def phase_loss(
+    network: nn.Module, phase: Phase, anchor: Anchor, *, data: Examples, budget: Budget
+) -> StepLoss:
+    """What the phase descends: the prediction loss of ``network`` on views of the batch, and its penalty."""
     seed = derive_seed(budget.seed, "views", phase.name) % 2**63
 
     def loss(rows: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -166,7 +183,14 @@ def _loss(network: AdaptedNetwork, phase: Phase, anchor: Anchor, data: Examples,
     return loss
 
 
-def _loop_spec(phase: Phase, budget: Budget, steps: int, *, n: int) -> LoopSpec:
+def phase_steps(phase: Phase, budget: Budget) -> int:
+    """The phase's share of the budget's steps, 1 at least."""
+    return max(1, round(phase.share * budget.steps))
+
+
+def loop_spec(phase: Phase, budget: Budget, *, n: int) -> LoopSpec:
+    """How the phase descends on n examples."""
+    steps = phase_steps(phase, budget)
     return LoopSpec(
         steps=steps,
         batch_size=min(budget.batch_size, n),

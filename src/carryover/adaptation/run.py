@@ -12,11 +12,16 @@ import numpy as np
 import torch
 
 from carryover._core.config import spec_as_table, without_keys
+from carryover.adaptation.forecast import forecast_plan, forecast_record
 from carryover.adaptation.inputs import AdaptInputs, open_adaptation
-from carryover.adaptation.outcome import PlanOutcome, Split, example_losses, measures_of, run_plan
+from carryover.adaptation.kept import kept
+from carryover.adaptation.outcome import PlanOutcome, example_losses, measures_of, run_plan
 from carryover.adaptation.phases import Budget, Examples, all_scores
+from carryover.adaptation.plans import Plan
+from carryover.adaptation.regime import regime_record
 from carryover.adaptation.result import choice_record, outcome_record
 from carryover.adaptation.saving import save_predictor
+from carryover.adaptation.scales import InitialScales
 from carryover.adaptation.specs import SPEC_VERSION, AdaptSpec
 from carryover.data.atomic import written_whole
 from carryover.objectives.views import Views
@@ -51,8 +56,8 @@ class AdaptResult:
 def adapt(spec: AdaptSpec, folder: str | Path, options: AdaptOptions | None = None) -> AdaptResult:
     """Adapt by ``spec`` in ``folder``, going on from where an earlier call with the same spec and data stopped.
 
-    The folder gets run.json, plans/ with checkpoints, and in the end model/ (the winner, see
-    :func:`~carryover.adaptation.saving.load_predictor`), predictions.parquet and result.json.
+    The folder gets run.json, plans/ with checkpoints, forecasts (made before any plan runs) and regimes, and in the end
+    model/ (the winner, see :func:`~carryover.adaptation.saving.load_predictor`), predictions.parquet and result.json.
     The winner has the least validation loss; test examples choose nothing.
     Raises InputError for what cannot be used or belongs to another run, NotComputedError for a loss that is not finite.
     """
@@ -60,6 +65,7 @@ def adapt(spec: AdaptSpec, folder: str | Path, options: AdaptOptions | None = No
     inputs = open_adaptation(spec, device=options.device)
     record = _run_record(spec, inputs)
     with run_folder(folder, record):
+        forecasts = _forecasts(spec, inputs, folder=folder, options=options)
         outcomes = []
         for plan in spec.chosen:
             options.announce(f"plan {plan.name}")
@@ -69,14 +75,15 @@ def adapt(spec: AdaptSpec, folder: str | Path, options: AdaptOptions | None = No
         validation = np.stack([example_losses(one.network, inputs.split.validation) for one in outcomes])
         winner = outcomes[int(np.argmin(validation.mean(axis=1)))]
         save_predictor(winner, spec, inputs, folder=folder, run_id=record["id"])
-        result = _result(outcomes, validation, winner, spec, inputs)
+        regimes = _regimes(outcomes, winner, spec, inputs, folder=folder, options=options)
+        result = _result(outcomes, validation, winner, inputs, {"forecast": forecasts, "regime": regimes})
         with written_whole(folder / "result.json", overwrite=True) as path:
             path.write_text(json.dumps(result, indent=1, allow_nan=False), encoding="utf-8")
     return AdaptResult(folder, True, result)
 
 
 def _one(
-    plan: Any, spec: AdaptSpec, inputs: AdaptInputs, *, folder: Path, options: AdaptOptions, run_id: str
+    plan: Plan, spec: AdaptSpec, inputs: AdaptInputs, *, folder: Path, options: AdaptOptions, run_id: str
 ) -> PlanOutcome:
     loop = LoopOptions(
         folder=folder / "plans" / plan.name,
@@ -86,18 +93,62 @@ def _one(
         progress=options.progress,
         stop=options.stop,
     )
-    scales = spec.scales if spec_as_table(spec.scales) else None
-    split: Split = inputs.split
     return run_plan(
         inputs.make,
         plan,
-        split,
+        inputs.split,
         budget=_budget(spec),
-        scales=scales,
+        scales=_scales(spec),
         options=loop,
         pool_steps=spec.train.pool_steps,
         longer=spec.decompose,
     )
+
+
+def _forecasts(
+    spec: AdaptSpec, inputs: AdaptInputs, *, folder: Path, options: AdaptOptions
+) -> dict[str, dict[str, Any]]:
+    """By plan, what it is expected to reach; {} where that is not wanted."""
+    if not spec.forecast.make:
+        return {}
+    given = {"budget": _budget(spec), "scales": _scales(spec), "spec": spec.forecast}
+    found = {}
+    for plan in spec.chosen:
+        path = folder / "plans" / plan.name / "forecast.json"
+        if not path.exists():
+            options.announce(f"forecast of {plan.name}")
+        found[plan.name] = kept(
+            path, lambda plan=plan: forecast_record(forecast_plan(inputs.make, plan, inputs.split, **given))
+        )
+    return found
+
+
+def _regimes(
+    outcomes: list[PlanOutcome],
+    winner: PlanOutcome,
+    spec: AdaptSpec,
+    inputs: AdaptInputs,
+    *,
+    folder: Path,
+    options: AdaptOptions,
+) -> dict[str, dict[str, Any]]:
+    """By plan, the regime of its run: of all plans, the winner's or none."""
+    chosen = {"all": outcomes, "winner": [winner], "none": []}[spec.regime.plans]
+    given = {"budget": _budget(spec), "scales": _scales(spec), "spec": spec.regime}
+    found = {}
+    for one in chosen:
+        path = folder / "plans" / one.plan.name / "regime.json"
+        if not path.exists():
+            options.announce(f"learning regime of {one.plan.name}")
+        found[one.plan.name] = kept(
+            path, lambda one=one: regime_record(one, inputs.make, inputs.split, **given)
+        )
+    return found
+
+
+def _scales(spec: AdaptSpec) -> InitialScales | None:
+    """None where nothing is scaled."""
+    return spec.scales if spec_as_table(spec.scales) else None
 
 
 def _budget(spec: AdaptSpec) -> Budget:
@@ -127,8 +178,8 @@ def _result(
     outcomes: list[PlanOutcome],
     validation: np.ndarray,
     winner: PlanOutcome,
-    spec: AdaptSpec,
     inputs: AdaptInputs,
+    measured: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     target = inputs.target
     return {
@@ -150,6 +201,7 @@ def _result(
                     one, winner, validation_loss=float(losses.mean()), targets=inputs.split.test.targets
                 ),
                 **_out_of_domain(one, inputs.out_of_domain),
+                **{key: by_plan.get(one.plan.name) for key, by_plan in measured.items()},
             }
             for one, losses in zip(outcomes, validation, strict=True)
         ],

@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 
 from carryover._core.checks import check_range
 from carryover._core.errors import InputError, did_you_mean
+from carryover.adaptation.forecast import ForecastSpec
 from carryover.adaptation.plans import PLANS, Plan
+from carryover.adaptation.regime import RegimeSpec
 from carryover.adaptation.scales import InitialScales
 from carryover.diagnosis.specs import ModelSpec, TargetSpec
 
-SPEC_VERSION = 1
+SPEC_VERSION = 2
 ALL = "all"
 
 
@@ -43,7 +45,8 @@ class AdaptSpec:
     share of the training labels that the winner is chosen on (and the best weights, where a phase keeps those); no plan
     trains on it.  ``decompose``: also look for the best constrained adaptation on the training labels beyond
     ``target.n_labels``, and train on to see the optimisation gap.  ``out_of_domain``: labelled images of another domain
-    with classes of the target's, which every plan is also measured on.
+    with classes of the target's, which every plan is also measured on.  ``forecast``: what each plan is expected to
+    reach, before it runs; ``regime``: the learning regime that its run was in.
     """
 
     model: ModelSpec
@@ -54,6 +57,8 @@ class AdaptSpec:
     scales: InitialScales = field(default_factory=InitialScales)
     validation: float = 0.2
     decompose: bool = False
+    forecast: ForecastSpec = field(default_factory=ForecastSpec)
+    regime: RegimeSpec = field(default_factory=RegimeSpec)
     out_of_domain: TargetSpec | None = None
     seed: int = 0
 

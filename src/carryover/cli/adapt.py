@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -37,6 +37,11 @@ class AdaptCommand:
     train: BudgetFlags = field(default_factory=BudgetFlags)
     decompose: tyro.conf.FlagCreatePairsOff[bool] = False
     """Also look for the best that each plan's constraint allows, on labels beyond --target.n-labels."""
+    regime: Literal["winner", "all", "none"] | None = None
+    """Whose learning regime is measured: the winner's (default), that of every plan, or none; a plan's costs about
+    four more runs of it."""
+    forecast: bool | None = None
+    """Whether plans are forecast before they run (default: yes)."""
     seed: int | None = None
     """Seed of everything random."""
     device: str = "cpu"
@@ -62,6 +67,8 @@ class AdaptCommand:
             "model.path": self.model,
             "plan": self.plan,
             "decompose": self.decompose or None,
+            "regime.plans": self.regime,
+            "forecast.make": self.forecast,
             "seed": self.seed,
         }
         for table in ("target", "train"):
@@ -101,10 +108,38 @@ def adapt_and_report(spec: Any, out: Path, *, device: str, threads: int, console
 
 
 def comparison(record: Mapping[str, Any]) -> list[str]:
-    """A line for each plan, the winner first and named."""
+    """A line for each plan, the winner first; how sure the choice is; the learning regime where it was measured."""
     rows = sorted(record["plans"], key=lambda row: row["validation_loss"])
     lines = [_line(row) for row in rows]
-    return [*lines, record["choice"]["sentence"]]
+    regimes = [line for row in rows for line in _regime_lines(row)]
+    return [*lines, record["choice"]["sentence"], *regimes]
+
+
+def _regime_lines(row: Mapping[str, Any]) -> list[str]:
+    """Where the plan's run lies on the map of learning regimes, on what evidence, and what to try."""
+    found = row.get("regime")
+    if found is None:
+        return []
+    if found["status"] != "ok":
+        return [f"Learning regime of {row['plan']}: cannot tell ({found['reason']})"]
+    placed = found["regime"] or "cannot tell"
+    return [
+        f"Learning regime of {row['plan']}: {placed}",
+        *(f"  {words}" for words in found["sentences"] + found["advice"]),
+    ]
+
+
+def _forecast_words(row: Mapping[str, Any]) -> str:
+    """What was expected before the plan ran."""
+    found = row.get("forecast")
+    if found is None:
+        return ""
+    expected = found["accuracy"]
+    if expected["status"] != "ok":
+        return ", no forecast"
+    return (
+        f", forecast {expected['value']:.3f} [{expected['interval'][0]:.3f}, {expected['interval'][1]:.3f}]"
+    )
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -114,7 +149,7 @@ def _line(row: Mapping[str, Any]) -> str:
         return f"{row['plan']}: not measured ({found['reason']})"
     low, high = found["interval"]
     words = "test accuracy" if name == "test_accuracy" else "test R2"
-    line = f"{row['plan']}: {words} {found['value']:.3f} [{low:.3f}, {high:.3f}]"
+    line = f"{row['plan']}: {words} {found['value']:.3f} [{low:.3f}, {high:.3f}]{_forecast_words(row)}"
     outside = row.get(name.replace("test_", "out_of_domain_"))
     if outside is None or outside["status"] != "ok":
         return line
