@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from carryover._core.errors import InputError
 from carryover.data.hashing import overlap
+from carryover.diagnosis.adaptations import Adaptation, match_adaptations, read_adaptations
 from carryover.diagnosis.candidates import Candidate, named_uniquely, open_feature_candidates, open_networks
 from carryover.diagnosis.gathering import Pools
 from carryover.diagnosis.leaks import guard
@@ -21,6 +22,7 @@ class Inputs:
     candidates: tuple[Candidate, ...]
     pools: Pools
     warnings: tuple[str, ...]
+    adaptations: tuple[Adaptation, ...] = ()
 
 
 def open_inputs(spec: DiagnosisSpec, options: RunOptions) -> Inputs:
@@ -28,6 +30,7 @@ def open_inputs(spec: DiagnosisSpec, options: RunOptions) -> Inputs:
 
     Raises InputError for whatever cannot be read or does not fit together.
     """
+    runs = read_adaptations(spec.adaptations)
     files = open_feature_candidates(spec.models)
     options.progress("opening models and data", 0.2)
     if spec.target.path is not None:
@@ -62,7 +65,8 @@ def open_inputs(spec: DiagnosisSpec, options: RunOptions) -> Inputs:
     opened = {**files, **networks}
     candidates = named_uniquely([opened[index] for index in sorted(opened)])
     candidates, seen = guard(candidates, target, spec.allow_overlap)
-    return Inputs(target, tuple(candidates), pools, (*seen, *_overlaps(target, pools)))
+    adaptations = match_adaptations(runs, candidates, target)
+    return Inputs(target, tuple(candidates), pools, (*seen, *_overlaps(target, pools)), adaptations)
 
 
 def _check_pools(spec: DiagnosisSpec) -> None:

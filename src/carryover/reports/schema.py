@@ -21,6 +21,7 @@ from carryover._core.conditions import (
 )
 from carryover._core.errors import InputError
 from carryover._core.estimate_conditions import estimate, value_when_ok, when_ok
+from carryover.reports.adaptation_schema import adaptation_check
 
 SCHEMA = "carryover.diagnosis/1"
 SCORES = ("logme", "h_score", "leep", "nleep", "nce", "transrate", "pactran", "knn", "ridge_loo")
@@ -106,7 +107,8 @@ def _model(task: str) -> Check:
         "terms": _terms,
         "bounds": fields({name: _bound for name in BOUNDS}),
     }
-    return every(when_ok(measured, {"name": text, "kind": text}), fields({}, {"notes": items(text)}))
+    known = fields({}, {"notes": items(text), "adaptation": adaptation_check(task)})
+    return every(when_ok(measured, {"name": text, "kind": text}), known)
 
 
 _class = fields({"name": text, "n_train": count, "n_test": count})
