@@ -4,6 +4,7 @@ Keys that are not named here are permitted; of a forecast and a regime everythin
 missing, and then it was not measured.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from carryover._core.conditions import (
@@ -30,6 +31,7 @@ EVIDENCE = (
     "between_seeds",
     "linearized_accuracy",
     "without_pretraining_accuracy",
+    "kernel_growth",
 )
 DIMENSIONS = ("participation_before", "participation_after", "share")
 AXES = ("learning", "pretraining")
@@ -46,6 +48,13 @@ _decomposition = fields(
         "best_is_at_most": number,
     }
 )
+
+
+def _number_or_estimate(value: Any, path: str) -> None:
+    """A bare number is an estimate without an interval."""
+    (short_estimate if isinstance(value, Mapping) else number)(value, path)
+
+
 _forecast = fields({}, {"method": nullable(text), "accuracy": nullable(short_estimate)})
 _regime = when_ok(
     {},
@@ -54,10 +63,11 @@ _regime = when_ok(
         "pretraining": nullable(choice("dependent", "independent", "cannot_tell")),
         "sentences": items(text),
         "advice": items(text),
+        "order": nullable(short_estimate),
         "evidence": fields({}, {name: nullable(short_estimate) for name in EVIDENCE}),
         "layers": items(fields({"name": text}, {"relative_change": nullable(number)})),
         "features": fields(
-            {}, {"cka": nullable(short_estimate), **{name: nullable(number) for name in DIMENSIONS}}
+            {}, {"cka": nullable(_number_or_estimate), **{name: nullable(number) for name in DIMENSIONS}}
         ),
         "borders": nullable(fields({}, {name: nullable(number) for name in AXES})),
     },

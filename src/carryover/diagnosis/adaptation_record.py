@@ -61,6 +61,7 @@ def _regime_record(regime: Mapping[str, Any] | None) -> dict[str, Any] | None:
         **{axis: regime.get(axis) for axis in AXES},
         "sentences": list(regime.get("sentences", ())),
         "advice": list(regime.get("advice", ())),
+        "order": _estimate(regime.get("order")),
         "evidence": {name: _estimate(evidence.get(name)) for name in EVIDENCE},
         "layers": [
             {"name": layer["name"], "relative_change": layer.get("relative_change")}
@@ -84,5 +85,8 @@ def _decomposition_record(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _estimate(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if found is None else {key: found.get(key) for key in _ESTIMATE}
+def _estimate(found: Mapping[str, Any] | float | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    known = found if isinstance(found, Mapping) else {"value": found, "status": "ok"}
+    return {key: known.get(key) for key in _ESTIMATE}

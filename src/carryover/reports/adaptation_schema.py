@@ -27,6 +27,7 @@ REGIME_EVIDENCE = (
     "between_seeds",
     "linearized_accuracy",
     "without_pretraining_accuracy",
+    "kernel_growth",
 )
 LEARNING = ("lazy", "rich", "cannot_tell")
 PRETRAINING = ("dependent", "independent", "cannot_tell")
@@ -38,6 +39,7 @@ _regime = when_ok(
         "pretraining": nullable(choice(*PRETRAINING)),
         "sentences": items(text),
         "advice": items(text),
+        "order": nullable(estimate),
         "evidence": fields({name: nullable(estimate) for name in REGIME_EVIDENCE}),
         "layers": items(fields({"name": text, "relative_change": nullable(number)})),
         "features": fields(
