@@ -1,4 +1,4 @@
-"""What adaptation runs found, in every output: only where there are runs, escaped, with what was not measured said."""
+"""What adaptation runs found, in every output: only where there are runs, and escaped; what is missing is said."""
 
 import re
 from io import StringIO

@@ -1,4 +1,4 @@
-"""Runs of ``carryover adapt`` as a diagnosis reads them: files that are checked, and matched to model and target."""
+"""Runs of ``carryover adapt`` as a diagnosis reads them: files that are checked and matched to model and target."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ class AdaptationRun:
     """A finished run.
 
     ``folder`` is the folder's name without its path; ``weights_hash`` that of the network that was adapted;
-    ``test_hash`` the content hash of the test images; ``result`` what result.json holds and ``result_hash`` its sha256.
+    ``test_hash`` the content hash of the test images; ``result`` what result.json holds, ``result_hash`` its sha256.
     """
 
     folder: str
@@ -34,7 +34,7 @@ class AdaptationRun:
 
 @dataclass(frozen=True)
 class Adaptation:
-    """A run and the candidate that it adapted; ``same_test``: whether both were measured on the same test images."""
+    """A run and the candidate that it adapted; ``same_test``: whether both measured on the same test images."""
 
     model: str
     run: AdaptationRun
@@ -44,8 +44,8 @@ class Adaptation:
 def read_adaptations(folders: Sequence[str]) -> tuple[AdaptationRun, ...]:
     """The runs in these folders, in their order.
 
-    Raises InputError for a folder that holds no finished run, a file that is damaged or has another schema, and a run
-    that is given twice.
+    Raises InputError for a folder that holds no finished run, a file that is damaged or has another schema, and a
+    run that is given twice.
     """
     runs = [_read(Path(folder).expanduser()) for folder in folders]
     first: dict[str, str] = {}
@@ -61,7 +61,8 @@ def match_adaptations(
 ) -> tuple[Adaptation, ...]:
     """Each run with the candidate whose weights it adapted.
 
-    Raises InputError for a run whose model is not among the candidates, or whose task or classes are not the target's.
+    Raises InputError for a run whose model is not among the candidates, or whose task or classes are not the
+    target's.
     """
     images = target.test.images
     found = []
@@ -80,7 +81,8 @@ def _read(folder: Path) -> AdaptationRun:
         raise InputError(f"adaptations: {folder} holds no run of carryover adapt: it has no run.json")
     if not (folder / "result.json").is_file():
         raise InputError(
-            f"adaptations: {folder} has no result.json: the run has not ended; the same carryover adapt command goes on"
+            f"adaptations: {folder} has no result.json: the run has not ended; the same carryover adapt command "
+            "goes on"
         )
     run = _checked(folder / "run.json", check_run)
     result = _checked(folder / "result.json", check_result)
@@ -120,13 +122,13 @@ def _model_of(run: AdaptationRun, candidates: Sequence[Candidate]) -> str:
         return adapted
     if len(names) > 1:
         raise InputError(
-            f"adaptations: the weights that {run.folder} adapted are those of {', '.join(names)}: name the one that is "
-            f"meant {adapted!r}, as in that run"
+            f"adaptations: the weights that {run.folder} adapted are those of {', '.join(names)}: name the one that "
+            f"is meant {adapted!r}, as in that run"
         )
     if not names:
         raise InputError(
-            f"adaptations: {run.folder} adapted the model {adapted!r}, and no model diagnosed here has its weights; "
-            f"diagnosed are: {', '.join(one.name for one in candidates)}"
+            f"adaptations: {run.folder} adapted the model {adapted!r}, and no model diagnosed here has its weights"
+            f"; diagnosed are: {', '.join(one.name for one in candidates)}"
         )
     return names[0]
 
@@ -142,6 +144,6 @@ def _check_target(run: AdaptationRun, target: Target) -> None:
     if differing:
         more = ", ..." if len(differing) > _SHOWN else ""
         raise InputError(
-            f"adaptations: {run.folder} was adapted to other classes than those of {target.name}; only one of the two "
-            f"has: {', '.join(differing[:_SHOWN])}{more}"
+            f"adaptations: {run.folder} was adapted to other classes than those of {target.name}; only one of the "
+            f"two has: {', '.join(differing[:_SHOWN])}{more}"
         )

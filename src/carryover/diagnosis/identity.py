@@ -22,8 +22,8 @@ _PATH_KEYS = ("path", "factory", "features", "test_features", "labels_file", "te
 def content_hashes(
     target: Target, candidates: Sequence[Candidate], pools: Pools, *, adaptations: Sequence[Adaptation] = ()
 ) -> dict[str, Any]:
-    """sha256 of the labels and images of each part, of each pool, of each candidate's weights or features, and of the
-    result of each adaptation run by its id.
+    """sha256 of the labels and images of each part, of each pool, of each candidate's weights or features, and of
+    the result of each adaptation run by its id.
     """
     hashes: dict[str, Any] = {
         "target_train": _part_hash(target.train),

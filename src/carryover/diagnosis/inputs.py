@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from carryover._core.errors import InputError
 from carryover.data.hashing import overlap
+from carryover.data.images import ImageColumn
 from carryover.diagnosis.adaptations import Adaptation, match_adaptations, read_adaptations
 from carryover.diagnosis.candidates import Candidate, named_uniquely, open_feature_candidates, open_networks
 from carryover.diagnosis.gathering import Pools
@@ -42,19 +43,8 @@ def open_inputs(spec: DiagnosisSpec, options: RunOptions) -> Inputs:
         )
     _check_pools(spec)
     options.progress("opening models and data", 0.5)
-    pools = Pools()
     images = target.train.images
-    if images is not None:
-        pools = Pools(
-            **{
-                role: load_pool(pool, key, shape=images.shape, seed=spec.seed)
-                for role, key, pool in (
-                    ("unlabelled", "[unlabelled]", spec.unlabelled),
-                    ("pretraining", "[pretraining_sample]", spec.pretraining_sample),
-                )
-                if pool is not None
-            }
-        )
+    pools = Pools() if images is None else _open_pools(spec, images)
     options.progress("opening models and data", 0.7)
     networks = open_networks(
         spec.models,
@@ -67,6 +57,20 @@ def open_inputs(spec: DiagnosisSpec, options: RunOptions) -> Inputs:
     candidates, seen = guard(candidates, target, spec.allow_overlap)
     adaptations = match_adaptations(runs, candidates, target)
     return Inputs(target, tuple(candidates), pools, (*seen, *_overlaps(target, pools)), adaptations)
+
+
+def _open_pools(spec: DiagnosisSpec, images: ImageColumn) -> Pools:
+    given = (
+        ("unlabelled", "[unlabelled]", spec.unlabelled),
+        ("pretraining", "[pretraining_sample]", spec.pretraining_sample),
+    )
+    return Pools(
+        **{
+            role: load_pool(pool, key, shape=images.shape, seed=spec.seed)
+            for role, key, pool in given
+            if pool is not None
+        }
+    )
 
 
 def _check_pools(spec: DiagnosisSpec) -> None:

@@ -1,4 +1,4 @@
-"""The part of the schema that says what runs of ``carryover adapt`` found (documented in docs/report_schema.md)."""
+"""The part of the schema about runs of ``carryover adapt`` (documented in docs/report_schema.md)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -55,7 +55,7 @@ def is_known(shown: ShownRun, key: str) -> bool:
 
 
 def difference_to_winner(plan: Plan, metric: Any) -> Mapping[str, Any]:
-    """This plan's accuracy less the winner's; for numbers its squared error less the winner's, as it is recorded."""
+    """This plan's accuracy less the winner's; for numbers its squared error less the winner's, as recorded."""
     found = plan["less_than_winner"]
     if found["status"] != "ok" or not metric.is_percent:
         return found
