@@ -18,7 +18,13 @@ def _load(name: str) -> ModuleType:
 
 
 # In this order: each imports those before it.
-_NAMES = ("example_estimates", "example_record", "example_pretraining", "example_troubles")
+_NAMES = (
+    "example_estimates",
+    "example_record",
+    "example_pretraining",
+    "example_adaptation",
+    "example_troubles",
+)
 _EXAMPLES = [_load(name) for name in _NAMES][-1]
 
 
@@ -30,13 +36,15 @@ def examples() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def pages(examples) -> dict[str, str]:
-    """Rendered reports: several models with troubles, one model, twelve with 100 classes, regression, pretraining."""
+    """Rendered reports: several models with troubles, one model, twelve with 100 classes, regression, pretraining,
+    adaptation."""
     records = {
         "troubled": examples.troubled_record(),
         "one": examples.example_record(1),
         "twelve": examples.example_record(12, n_classes=100, n_train=12_000),
         "regression": examples.example_record(3, task="regression"),
         "pretrained": examples.pretrained_record(),
+        "adapted": examples.adapted_record(),
         "nothing": examples.fail_model(examples.example_record(1), 0, "the file is truncated"),
     }
     return {name: render_report(record) for name, record in records.items()}

@@ -2,18 +2,24 @@
 
 from typing import Any
 
+from adaptation_results import result as adapt_result
+from example_adaptation import adapted_record, as_numbers, shown_run
 from example_estimates import est, missing
 from example_pretraining import pretrained_record
 from example_record import example_record
 
 __all__ = [
     "HOSTILE",
+    "adapt_result",
+    "adapted_record",
+    "as_numbers",
     "est",
     "example_record",
     "fail_model",
     "missing",
     "pretrained_record",
     "rename",
+    "shown_run",
     "troubled_record",
 ]
 

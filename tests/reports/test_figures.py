@@ -17,7 +17,10 @@ from carryover.reports.legend import legend_places, span
 
 @pytest.fixture(scope="module")
 def drawn(examples):
-    return draw_figures(examples.troubled_record())
+    record = examples.troubled_record()
+    record["models"][0]["adaptation"] = examples.adapted_record()["models"][0]["adaptation"]
+    record["models"][0]["adaptation"][0]["plans"][1]["plan"] = examples.HOSTILE
+    return draw_figures(record)
 
 
 def _svgs(drawn):
@@ -46,8 +49,10 @@ def test_names_are_drawn_as_text_not_as_markup_or_mathematics(examples, drawn):
         root = ElementTree.fromstring(svg)
         assert not [element for element in root.iter() if element.tag in ("script", "style", "metadata")]
         assert not re.search(r"https?:", svg)
+    for name in ("ranking", "regime"):
+        texts = [element.text for element in ElementTree.fromstring(drawn[name].wide).iter("text")]
+        assert examples.HOSTILE in texts
     texts = [element.text for element in ElementTree.fromstring(drawn["ranking"].wide).iter("text")]
-    assert examples.HOSTILE in texts
     assert any(text.startswith("$\\alpha_{x}$ ") for text in texts)
 
 

@@ -8,7 +8,7 @@ import pytest
 from carryover._core.errors import InputError
 from carryover.reports.html import render_report
 
-NAMES = ("troubled", "one", "twelve", "regression", "pretrained", "nothing")
+NAMES = ("troubled", "one", "twelve", "regression", "pretrained", "adapted", "nothing")
 
 
 class _Page(HTMLParser):

@@ -138,7 +138,7 @@ def test_the_schema_document_names_every_field(examples):
             for inner in value:
                 yield from keys(inner)
 
-    record = examples.example_record(2)
+    record = examples.adapted_record()
     free = {"spec", "versions", "hashes"}  # their keys are the run's own
     record["run"] |= {"versions": {}, "hashes": {}}
     record["spec"] = {}

@@ -63,14 +63,23 @@ def _anchor(tables: Any, folder: Path, path_keys: Sequence[str]) -> Any:
     """Relative paths that exist below ``folder`` made absolute; everything else untouched."""
     if isinstance(tables, dict):
         return {
-            key: _anchor_path(value, folder)
-            if key in path_keys and isinstance(value, str)
+            key: _anchor_paths(value, folder, path_keys)
+            if key in path_keys
             else _anchor(value, folder, path_keys)
             for key, value in tables.items()
         }
     if isinstance(tables, list):
         return [_anchor(item, folder, path_keys) for item in tables]
     return tables
+
+
+def _anchor_paths(value: Any, folder: Path, path_keys: Sequence[str]) -> Any:
+    """The value of a path key: one path or a list of paths; anything else is looked through."""
+    if isinstance(value, str):
+        return _anchor_path(value, folder)
+    if isinstance(value, list):
+        return [_anchor_paths(item, folder, path_keys) for item in value]
+    return _anchor(value, folder, path_keys)
 
 
 def _anchor_path(value: str, folder: Path) -> str:

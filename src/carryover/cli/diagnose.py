@@ -56,6 +56,8 @@ class DiagnoseCommand:
     features file. Repeat."""
     allow_overlap: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="NAME")] = ()
     """Let this model's unlabelled pool hold labelled examples; every report then says so. Repeat."""
+    adaptation: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="DIR")] = ()
+    """Show this run of carryover adapt on one of the models, in place of the config's adaptations. Repeat."""
     target: TargetFlags = field(default_factory=TargetFlags)
     measure: MeasureFlags = field(default_factory=MeasureFlags)
     seed: int | None = None
@@ -99,7 +101,11 @@ class DiagnoseCommand:
         )
 
     def _overrides(self) -> dict[str, Any]:
-        flags = {"seed": self.seed, "allow_overlap": self.allow_overlap or None}
+        flags = {
+            "seed": self.seed,
+            "allow_overlap": self.allow_overlap or None,
+            "adaptations": self.adaptation or None,
+        }
         for table in ("target", "measure"):
             values = dataclasses.asdict(getattr(self, table))
             flags |= {f"{table}.{key}": value for key, value in values.items()}

@@ -18,6 +18,7 @@ _PATH_KEYS = (
     "pretraining_features",
     "weights",
     "factory",
+    "adaptations",
 )
 
 

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from carryover._core.config import spec_as_table, without_keys
+from carryover.diagnosis.adaptations import Adaptation
 from carryover.diagnosis.candidates import Candidate
 from carryover.diagnosis.gathering import Pools
 from carryover.diagnosis.specs import SPEC_VERSION, DiagnosisSpec
@@ -15,11 +16,15 @@ from carryover.diagnosis.target import Part, Target
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "transformers", "datasets")
 _PATH_KEYS = ("path", "factory", "features", "test_features", "labels_file", "test_labels_file", "weights",
-              "pretraining_features", "timm", "baseline")  # fmt: skip
+              "pretraining_features", "timm", "baseline", "adaptations")  # fmt: skip
 
 
-def content_hashes(target: Target, candidates: Sequence[Candidate], pools: Pools) -> dict[str, Any]:
-    """sha256 of the labels and images of each part, of each pool, and of each candidate's weights or features."""
+def content_hashes(
+    target: Target, candidates: Sequence[Candidate], pools: Pools, *, adaptations: Sequence[Adaptation] = ()
+) -> dict[str, Any]:
+    """sha256 of the labels and images of each part, of each pool, of each candidate's weights or features, and of
+    the result of each adaptation run by its id.
+    """
     hashes: dict[str, Any] = {
         "target_train": _part_hash(target.train),
         "target_test": _part_hash(target.test),
@@ -29,6 +34,8 @@ def content_hashes(target: Target, candidates: Sequence[Candidate], pools: Pools
         pool = getattr(pools, role)
         if pool is not None:
             hashes[role] = pool.images.content_hash
+    if adaptations:
+        hashes["adaptations"] = {one.run.id: one.run.result_hash for one in adaptations}
     return hashes
 
 

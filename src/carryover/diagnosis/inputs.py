@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from carryover._core.errors import InputError
 from carryover.data.hashing import overlap
+from carryover.data.images import ImageColumn
+from carryover.diagnosis.adaptations import Adaptation, match_adaptations, read_adaptations
 from carryover.diagnosis.candidates import Candidate, named_uniquely, open_feature_candidates, open_networks
 from carryover.diagnosis.gathering import Pools
 from carryover.diagnosis.leaks import guard
@@ -21,6 +23,7 @@ class Inputs:
     candidates: tuple[Candidate, ...]
     pools: Pools
     warnings: tuple[str, ...]
+    adaptations: tuple[Adaptation, ...] = ()
 
 
 def open_inputs(spec: DiagnosisSpec, options: RunOptions) -> Inputs:
@@ -28,6 +31,7 @@ def open_inputs(spec: DiagnosisSpec, options: RunOptions) -> Inputs:
 
     Raises InputError for whatever cannot be read or does not fit together.
     """
+    runs = read_adaptations(spec.adaptations)
     files = open_feature_candidates(spec.models)
     options.progress("opening models and data", 0.2)
     if spec.target.path is not None:
@@ -39,19 +43,8 @@ def open_inputs(spec: DiagnosisSpec, options: RunOptions) -> Inputs:
         )
     _check_pools(spec)
     options.progress("opening models and data", 0.5)
-    pools = Pools()
     images = target.train.images
-    if images is not None:
-        pools = Pools(
-            **{
-                role: load_pool(pool, key, shape=images.shape, seed=spec.seed)
-                for role, key, pool in (
-                    ("unlabelled", "[unlabelled]", spec.unlabelled),
-                    ("pretraining", "[pretraining_sample]", spec.pretraining_sample),
-                )
-                if pool is not None
-            }
-        )
+    pools = Pools() if images is None else _open_pools(spec, images)
     options.progress("opening models and data", 0.7)
     networks = open_networks(
         spec.models,
@@ -62,7 +55,22 @@ def open_inputs(spec: DiagnosisSpec, options: RunOptions) -> Inputs:
     opened = {**files, **networks}
     candidates = named_uniquely([opened[index] for index in sorted(opened)])
     candidates, seen = guard(candidates, target, spec.allow_overlap)
-    return Inputs(target, tuple(candidates), pools, (*seen, *_overlaps(target, pools)))
+    adaptations = match_adaptations(runs, candidates, target)
+    return Inputs(target, tuple(candidates), pools, (*seen, *_overlaps(target, pools)), adaptations)
+
+
+def _open_pools(spec: DiagnosisSpec, images: ImageColumn) -> Pools:
+    given = (
+        ("unlabelled", "[unlabelled]", spec.unlabelled),
+        ("pretraining", "[pretraining_sample]", spec.pretraining_sample),
+    )
+    return Pools(
+        **{
+            role: load_pool(pool, key, shape=images.shape, seed=spec.seed)
+            for role, key, pool in given
+            if pool is not None
+        }
+    )
 
 
 def _check_pools(spec: DiagnosisSpec) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from carryover._core.config import spec_as_table
 from carryover._core.results import Estimate
 from carryover._core.seeding import derive_generator
+from carryover.diagnosis.adaptation_record import adaptation_record
 from carryover.diagnosis.candidates import Candidate
 from carryover.diagnosis.config import read_config
 from carryover.diagnosis.cost import estimate_cost
@@ -124,7 +125,7 @@ def _record(
 ) -> dict[str, Any]:
     from carryover import __version__
 
-    hashes = content_hashes(inputs.target, inputs.candidates, inputs.pools)
+    hashes = content_hashes(inputs.target, inputs.candidates, inputs.pools, adaptations=inputs.adaptations)
     rows = {one: failed_model_record(one_candidate, failed[one])
             for one_candidate in inputs.candidates for one in [one_candidate.name] if one in failed}  # fmt: skip
     ranking, verdicts = [], []
@@ -165,7 +166,7 @@ def _record(
         "schema": SCHEMA,
         "carryover_version": __version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "spec": spec_as_table(spec),
+        "spec": _spec_record(spec, inputs),
         "run": {
             "id": run_id(spec, hashes),
             "seed": spec.seed,
@@ -179,11 +180,24 @@ def _record(
             "unlabelled": _pool_record(inputs.pools.unlabelled),
             "pretraining_sample": _pool_record(inputs.pools.pretraining),
         },
-        "models": [rows[candidate.name] for candidate in inputs.candidates],
+        "models": [
+            {**rows[candidate.name], "adaptation": _runs_of(candidate, inputs)}
+            for candidate in inputs.candidates
+        ],
         "ranking": ranking,
         "verdicts": sorted(verdicts, key=lambda one: order[one["model"]]),
         "warnings": list(inputs.warnings),
     }
+
+
+def _spec_record(spec: DiagnosisSpec, inputs: Inputs) -> dict[str, Any]:
+    """The spec, its adaptation runs named by their folders without the way there."""
+    folders = [one.run.folder for one in inputs.adaptations]
+    return {**spec_as_table(spec), **({"adaptations": folders} if folders else {})}
+
+
+def _runs_of(candidate: Candidate, inputs: Inputs) -> list[dict[str, Any]]:
+    return [adaptation_record(one) for one in inputs.adaptations if one.model == candidate.name]
 
 
 def _ranking(spec: DiagnosisSpec, measured: list[_Measured]) -> list[dict[str, Any]]:

@@ -133,7 +133,7 @@ class DiagnosisSpec:
     """The whole question: candidates, target, pools, and how to measure.
 
     ``allow_overlap``: names of pretrained models whose unlabelled pool may hold labelled examples of the target; every
-    report then says so.
+    report then says so.  ``adaptations``: folders of finished runs of ``carryover adapt`` whose results are shown.
     """
 
     models: tuple[ModelSpec, ...] = ()
@@ -142,6 +142,7 @@ class DiagnosisSpec:
     pretraining_sample: PoolSpec | None = None
     measure: MeasureSpec = MeasureSpec()
     allow_overlap: tuple[str, ...] = ()
+    adaptations: tuple[str, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:

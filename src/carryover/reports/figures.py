@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from carryover.reports.canvas import NARROW, WIDE, drawing, to_svg
+from carryover.reports.figure_adaptation import adaptation_figure
 from carryover.reports.figure_bounds import bounds_figure
 from carryover.reports.figure_curves import curves_figure
 from carryover.reports.figure_ranking import ranking_figure
+from carryover.reports.figure_regime import regime_figure
 from carryover.reports.figure_scores import scores_figure
 from carryover.reports.figure_verdicts import verdicts_figure
 
@@ -54,11 +56,22 @@ _PLANS = {
         "Evidence for what limits each model",
         "Parts of the error with intervals: labels, representation, domain. The numbers are in the evidence table.",
     ),
+    "adaptation": _Plan(
+        adaptation_figure,
+        "Test result of each adaptation plan with its interval, and its forecast",
+        "One row per plan, the winner of each run first. The numbers are in the tables of plans.",
+    ),
+    "regime": _Plan(
+        regime_figure,
+        "Map of learning regimes",
+        "One point per plan: how far its predictions lie from those without pretraining, and from those of the "
+        "linearised network. The numbers are in the tables of evidence.",
+    ),
 }
 
 
 def draw_figures(record: Mapping[str, Any]) -> dict[str, Picture | None]:
-    """Every figure by name (ranking, curves, scores, bounds, verdicts); None where nothing can be drawn.
+    """Every figure by its name in ``_PLANS``; None where nothing can be drawn.
 
     The same record gives the same bytes; ids are unique over all figures and both widths.
     """

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from carryover.reports import numbers, wording
+from carryover.reports import adaptation_view, adaptation_words, numbers, wording
 from carryover.reports.agreement import ranking_agreement
 from carryover.reports.figure_scores import PERCENT_SCORES
 from carryover.reports.figures import Picture, draw_figures
@@ -63,8 +63,10 @@ def _environment() -> Environment:
         "whole": numbers.whole,
         "points": numbers.points,
         "term_words": wording.term_words,
+        "capitalised": lambda words: words[:1].upper() + words[1:],
         "strict_json": lambda value: json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False),
     }
+    environment.tests["on_map"] = lambda plan: adaptation_view.map_point(plan) is not None
     return environment
 
 
@@ -112,5 +114,19 @@ def render_report(record: Mapping[str, Any]) -> str:
             assumptions={name: assumptions_of(record, name) for name in BOUNDS},
             classes_open=len(target["classes"] or ()) <= CLASSES_SHOWN_OPEN,
             words=wording,
+            **_adaptation(record),
         )
     )
+
+
+def _adaptation(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the sections on adaptation runs are made of; both lists are empty where there are none."""
+    runs, placed = adaptation_view.adapted_runs(record), adaptation_view.regime_runs(record)
+    return {
+        "runs": runs,
+        "placed_runs": placed,
+        "adapted": adaptation_view,
+        "adaptation_words": adaptation_words,
+        "has_forecasts": any(plan["forecast"] is not None for one in runs for plan in one.plans),
+        "has_borders": any(adaptation_view.has_border(one) for one in placed),
+    }

@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -48,6 +49,30 @@ def draw_legend(figure: Figure, entries: dict[str, Any], *, left: float, top: fl
         )
         swatch.set_transform(figure.transFigure)
         figure.add_artist(swatch)
+        write(figure, x + 16, y, said=label, color=MUTED)
+
+
+def draw_marks(
+    figure: Figure, entries: dict[str, dict[str, Any]], *, left: float, top: float, width: float
+) -> None:
+    """A legend of markers: each entry says ``color``, ``marker`` and perhaps ``hollow``."""
+    full_width, full_height = figure.get_size_inches() * 72
+    for (label, style), (start, line) in zip(
+        entries.items(), legend_places(list(entries), width), strict=True
+    ):
+        x, y = left + start, top + LINE * line + LINE / 2
+        mark = Line2D(
+            [(x + 5) / full_width],
+            [1 - y / full_height],
+            color=style["color"],
+            marker=style["marker"],
+            markersize=7,
+            markeredgewidth=1.4,
+            markerfacecolor="white" if style.get("hollow") else style["color"],
+            linestyle="none",
+            transform=figure.transFigure,
+        )
+        figure.add_artist(mark)
         write(figure, x + 16, y, said=label, color=MUTED)
 
 

@@ -1,10 +1,8 @@
 """The schema ``carryover.diagnosis/1`` as one table of checks (documented in docs/report_schema.md)."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from carryover._core.errors import InputError
-from carryover.reports.conditions import (
+from carryover._core.conditions import (
     Check,
     between,
     choice,
@@ -21,51 +19,15 @@ from carryover.reports.conditions import (
     positive,
     text,
 )
+from carryover._core.errors import InputError
+from carryover._core.estimate_conditions import estimate, value_when_ok, when_ok
+from carryover.reports.adaptation_schema import adaptation_check
 
 SCHEMA = "carryover.diagnosis/1"
 SCORES = ("logme", "h_score", "leep", "nleep", "nce", "transrate", "pactran", "knn", "ridge_loo")
 BOUNDS = ("holdout", "rademacher", "pac_bayes")
 CAUSES = ("labels", "representation", "domain")
 PRETRAINING_TERMS = ("train", "held_out", "gap", "excess")
-
-_status = choice("ok", "failed", "abstained", "not_applicable")
-_reasoned = {"status": _status, "reason": nullable(text)}
-
-
-def _has_reason(value: Any, path: str) -> None:
-    if value["status"] != "ok" and not value["reason"]:
-        raise InputError(f"record{path}.reason must say why the status is {value['status']!r}, got null")
-
-
-def _value_when_ok(value: Any, path: str) -> None:
-    if (value["status"] == "ok") != (value["value"] is not None):
-        raise InputError(
-            f"record{path}.value must be a number exactly when the status is 'ok', "
-            f"got {value['value']!r} with status {value['status']!r}"
-        )
-
-
-def when_ok(required: dict[str, Check], otherwise: dict[str, Check] | None = None) -> Check:
-    """An object with status and reason; ``required`` holds when it is ok, ``otherwise`` always."""
-    always = {**_reasoned, **(otherwise or {})}
-    computed, not_computed = fields({**always, **required}), fields(always)
-
-    def check(value: Any, path: str) -> None:
-        is_ok = isinstance(value, Mapping) and value.get("status") == "ok"
-        (computed if is_ok else not_computed)(value, path)
-        _has_reason(value, path)
-
-    return check
-
-
-_estimate_fields = {
-    "value": nullable(number),
-    "std_error": nullable(between(0, float("inf"))),
-    "interval": nullable(interval),
-    "n_samples": nullable(count),
-    "confidence": nullable(between(0, 1)),
-}
-estimate = every(when_ok({}, _estimate_fields), _value_when_ok)
 
 
 def _estimate_with(**extras: Check) -> Check:
@@ -107,7 +69,7 @@ _bound = every(
             "bounded": text,
         },
     ),
-    _value_when_ok,
+    value_when_ok,
 )
 _accuracies = {"accuracy": estimate, "balanced_accuracy": estimate, "log_loss": estimate}
 _probe = {
@@ -145,7 +107,8 @@ def _model(task: str) -> Check:
         "terms": _terms,
         "bounds": fields({name: _bound for name in BOUNDS}),
     }
-    return every(when_ok(measured, {"name": text, "kind": text}), fields({}, {"notes": items(text)}))
+    known = fields({}, {"notes": items(text), "adaptation": adaptation_check(task)})
+    return every(when_ok(measured, {"name": text, "kind": text}), known)
 
 
 _class = fields({"name": text, "n_train": count, "n_test": count})

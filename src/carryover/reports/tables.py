@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from carryover.reports.adaptation_tables import ADAPTATION_COLUMNS, adaptation_rows
 from carryover.reports.metric import metric_of
 from carryover.reports.schema import PRETRAINING_TERMS
 
@@ -70,6 +71,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "cause": "string",
         **_ESTIMATE_COLUMNS,
     },
+    "adaptations": {**ADAPTATION_COLUMNS, **_ESTIMATE_COLUMNS},
 }
 
 
@@ -177,6 +179,11 @@ def _verdicts(record: Mapping[str, Any]) -> Iterator[Row]:
             yield {**said, "cause": cause, **_spread(estimate)}
 
 
+def _adaptations(record: Mapping[str, Any]) -> Iterator[Row]:
+    for named, estimate in adaptation_rows(record):
+        yield {**named, **_spread(estimate)}
+
+
 _ROWS = {
     "models": _models,
     "probes": _probes,
@@ -186,11 +193,12 @@ _ROWS = {
     "bounds": _bounds,
     "ranking": _ranking,
     "verdicts": _verdicts,
+    "adaptations": _adaptations,
 }
 
 
 def write_tables(record: Mapping[str, Any], directory: Path) -> list[Path]:
-    """Write models, probes, scores, terms, learning_curves, bounds, ranking and verdicts as Parquet.
+    """Write models, probes, scores, terms, learning_curves, bounds, ranking, verdicts and adaptations as Parquet.
 
     Tables are long: one row per model and score (or term, number of labels, cause).  What has no value has null
     there and a status with its reason; a model that failed keeps one row in every table about models.

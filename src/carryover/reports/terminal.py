@@ -9,6 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from carryover.reports import numbers
+from carryover.reports.adaptation_view import adapted_runs
+from carryover.reports.adaptation_words import run_line
 from carryover.reports.metric import Metric, metric_of
 from carryover.reports.wording import LIMITS, display_name, headline
 
@@ -16,7 +18,7 @@ NARROW = 60
 
 
 def print_summary(record: Mapping[str, Any], console: Console, report_path: Path | None = None) -> None:
-    """Print the answer, the ranking, the verdict of each model, failures and the report's path.
+    """Print the answer, the ranking, the verdict of each model, adaptation runs, failures and the report's path.
 
     Below 60 columns the ranking becomes a list.  Names are printed as text: rich markup in them has no effect.
     """
@@ -29,6 +31,9 @@ def print_summary(record: Mapping[str, Any], console: Console, report_path: Path
         heading = Text(display_name(verdict["model"]), style="bold")
         console.print(heading.append(f" · {LIMITS[verdict['limited_by']]}", style="cyan"))
         console.print(Text(verdict["sentence"]))
+    for one in adapted_runs(record):
+        console.print()
+        console.print(Text(run_line(one.run, one.model, metric_of(record))))
     for warning in record["warnings"]:
         console.print(Text(f"\nWarning: {warning}", style="yellow"))
     if report_path is not None:
