@@ -170,7 +170,7 @@ def test_the_record_holds_the_plans_best_first(tmp_path):
         assert plan["test_accuracy"] == est(PLANS[plan["plan"]][0], 0.02)
     assert record["plans"][4]["forecast"]["accuracy"]["reason"] == "the kernel is zero"
     assert record["plans"][5]["regime"]["status"] == "not_applicable"
-    assert record["plans"][0]["regime"]["borders"] == {"learning": 0.2, "pretraining": 0.1}
+    assert record["plans"][0]["regime"]["borders"] == {"learning": 1.5, "pretraining": 0.1}
 
 
 def test_what_is_missing_is_null_and_what_is_not_shown_is_left_out(tmp_path):

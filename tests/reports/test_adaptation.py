@@ -125,7 +125,7 @@ def test_the_page_says_what_the_runs_found(pages):
         "lazy or rich: cannot tell",
         "pretraining: cannot tell",
         "they limit how far the features move",
-        "Not measured in this run: order of the implicit bias",
+        "Not measured in this run: growth of the tangent kernel along what was learned",
     ):
         assert said in text, said
 
@@ -135,7 +135,7 @@ def test_a_plan_without_a_regime_or_a_distance_is_said(adapted, page_of):
     _plan(adapted, "ball")["regime"]["learning"] = None
     _plan(adapted, "lora")["regime"] = None
     text = _text(page_of(adapted))
-    assert "Not on the map, since one of the two distances is not known: ball." in text
+    assert "Not on the map, since one of the two is not known: ball." in text
     assert "Not measured for lora: the run was not asked for it." in text
     assert "learning: not measured" in text
 
@@ -209,7 +209,7 @@ def test_a_plan_without_a_test_result_keeps_its_row(examples, adapted):
     assert [text.get_text() for text in axes.texts] == ["test accuracy failed"]
 
 
-def test_the_map_places_each_plan_by_its_two_distances(adapted):
+def test_the_map_places_each_plan_by_its_distance_and_its_order(adapted):
     lines = _lines(adapted, regime_figure)
     points = {
         (float(line.get_xdata()[0]), float(line.get_ydata()[0])): line.get_markerfacecolor() == "white"
@@ -220,7 +220,7 @@ def test_the_map_places_each_plan_by_its_two_distances(adapted):
     for plan in _first_run(adapted)["plans"][:-1]:
         regime = plan["regime"]
         found = regime["evidence"]
-        place = found["without_pretraining"]["value"], found["linearization_distance"]["value"]
+        place = found["without_pretraining"]["value"], regime["order"]["value"]
         expected[place] = "cannot_tell" in (regime["learning"], regime["pretraining"])
     assert points == expected and sum(points.values()) == 2
     dashed = [line for line in lines if line.get_linestyle() == "--"]
@@ -229,7 +229,7 @@ def test_the_map_places_each_plan_by_its_two_distances(adapted):
     ) == [0.1]
     assert sorted(
         float(line.get_ydata()[0]) for line in dashed if line.get_ydata()[0] == line.get_ydata()[1]
-    ) == [0.2]
+    ) == [1.5]
 
 
 def test_without_borders_none_is_drawn_and_none_is_spoken_of(adapted, page_of):
@@ -239,9 +239,9 @@ def test_without_borders_none_is_drawn_and_none_is_spoken_of(adapted, page_of):
     assert "the borders that the run placed by" not in page_of(adapted)
 
 
-def test_where_no_plan_has_both_distances_there_is_no_map(adapted):
+def test_where_no_plan_has_both_there_is_no_map(adapted):
     for plan in _first_run(adapted)["plans"][:-1]:
-        plan["regime"]["evidence"]["linearization_distance"] = None
+        plan["regime"]["order"] = None
     assert regime_figure(adapted, WIDE) is None
 
 

@@ -55,6 +55,7 @@ def regime(name: str) -> dict[str, Any]:
             f"Without pretraining they differ by {without:g} of their variance.",
         ],
         "advice": [STAY, SHRINK] if learning == "rich" else [SHRINK],
+        "order": est({"lazy": 1.8, "rich": 1.2, "cannot_tell": 1.5}[learning] - linearized / 10, 0.02),
         "evidence": {
             "kernel_distance": est(linearized / 2, 0.02),
             "linearization_distance": est(linearized, 0.025),
@@ -73,7 +74,7 @@ def regime(name: str) -> dict[str, Any]:
             "participation_after": 12.9,
             "share": 0.62,
         },
-        "borders": {"learning": 0.2, "pretraining": 0.1},
+        "borders": {"learning": 1.5, "pretraining": 0.1},
     }
 
 

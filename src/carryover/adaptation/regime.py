@@ -24,7 +24,7 @@ from carryover.adaptation.outcome import (
 )
 from carryover.adaptation.phases import Budget, all_scores
 from carryover.adaptation.regime_layers import LayerChange, layer_changes
-from carryover.adaptation.regime_map import Placement, advice, place
+from carryover.adaptation.regime_map import DEPENDENT_FROM, RICH_BELOW, Placement, advice, place
 from carryover.adaptation.scales import InitialScales
 from carryover.adaptation.tangent import at_state, tangent_scores
 from carryover.measures.kernel_change import (
@@ -154,6 +154,7 @@ def regime_record(
         "sentences": list(placed.sentences),
         "advice": list(found.advice),
         "evidence": {name: dataclasses.asdict(one) for name, one in found.evidence.items()},
+        "borders": {"learning": RICH_BELOW, "pretraining": DEPENDENT_FROM},
         "kernel_target_alignment": found.alignments,
         "features": dataclasses.asdict(found.features),
         "layers": [dataclasses.asdict(one) for one in found.layers],

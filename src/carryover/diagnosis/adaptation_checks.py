@@ -26,6 +26,7 @@ METRICS = {"classification": "accuracy", "regression": "r2"}
 PARTS = ("best_constrained", "misjudged_best", "fit_beyond_best", "generalization_gap")
 EVIDENCE = (
     "kernel_distance",
+    "centred_kernel_distance",
     "linearization_distance",
     "without_pretraining",
     "between_seeds",

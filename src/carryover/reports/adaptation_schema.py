@@ -22,6 +22,7 @@ METRICS = {"classification": "accuracy", "regression": "r2"}
 LOSS_PARTS = ("best_constrained", "misjudged_best", "fit_beyond_best", "generalization_gap")
 REGIME_EVIDENCE = (
     "kernel_distance",
+    "centred_kernel_distance",
     "linearization_distance",
     "without_pretraining",
     "between_seeds",

@@ -112,11 +112,11 @@ def change_of(plan: Plan, layer: str) -> float | None:
 
 
 def map_point(plan: Plan) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-    """(distance from no pretraining, distance from the linearised network); None where one of them is missing."""
+    """(distance from no pretraining, order of the implicit bias); None where one of them is missing."""
     regime = plan["regime"]
     if regime is None or regime["status"] != "ok":
         return None
-    pair = regime["evidence"]["without_pretraining"], regime["evidence"]["linearization_distance"]
+    pair = regime["evidence"]["without_pretraining"], regime["order"]
     return pair if all(one is not None and one["status"] == "ok" for one in pair) else None
 
 

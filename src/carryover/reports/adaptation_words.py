@@ -22,6 +22,7 @@ EVIDENCE_NAMES = {
     "order": "Order of the implicit bias",
     "kernel_growth": "Growth of the tangent kernel along what was learned",
     "kernel_distance": "Tangent kernel, from start to end",
+    "centred_kernel_distance": "The same, without what all examples share",
     "linearization_distance": "Predictions, from the linearised network's",
     "without_pretraining": "Predictions, from those without pretraining",
     "between_seeds": "Predictions, between two seeds",

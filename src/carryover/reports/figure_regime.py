@@ -25,7 +25,8 @@ from carryover.reports.legend import draw_marks, legend_height, tick_plain
 
 _LEFT, _GAP, _TITLE, _TICKS, _LABEL = 74, 84, 28, 38, 20
 _SHAPES = "os^Dv"
-_X, _Y = "distance to predictions without pretraining", "distance to linearised"
+_X, _Y = "distance to predictions without pretraining", "order of the bias"
+_LAZY, _RICH = 2.0, 1.0  # ridge and L1: the ends of the axis, turned so that rich is up
 _ROOM = 480
 
 
@@ -72,16 +73,11 @@ def _draw_map(axes: Axes, shown: ShownRun, styles: Mapping[str, Mapping[str, Any
     borders = {
         axis: _borders([plan for plan, _ in points.values()], axis) for axis in ("pretraining", "learning")
     }
-    for place, axis in enumerate(("pretraining", "learning")):
-        ends = [
-            end
-            for _, point in points.values()
-            for end in (point[place]["interval"] or [point[place]["value"]])
-        ]
-        highest = max([*ends, *borders[axis]])
-        lowest = min(0.0, *ends)
-        margin = 0.06 * (highest - lowest) or 0.05
-        (axes.set_xlim if place == 0 else axes.set_ylim)(lowest - margin * 0.6, highest + margin)
+    ends = [end for _, (x, _) in points.values() for end in (x["interval"] or [x["value"]])]
+    highest, lowest = max([*ends, *borders["pretraining"]]), min(0.0, *ends)
+    margin = 0.06 * (highest - lowest) or 0.05
+    axes.set_xlim(lowest - margin * 0.6, highest + margin)
+    axes.set_ylim(_LAZY + 0.06, _RICH - 0.06)
     for draw, axis in ((axes.axvline, "pretraining"), (axes.axhline, "learning")):
         for border in borders[axis]:
             draw(border, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
