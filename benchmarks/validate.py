@@ -1,6 +1,6 @@
 """`make validate`: the full-size validations, each printing the table that docs/ holds.
 
-python benchmarks/validate.py [verdicts] [real_input] [theory] [pretraining]
+python benchmarks/validate.py [verdicts] [real_input] [theory] [pretraining] [adaptation]
 """
 
 import subprocess
@@ -13,6 +13,7 @@ VALIDATIONS = {
     "real_input": ["real_input.py", "--out", "real-input-reports"],
     "theory": ["validate_theory.py"],
     "pretraining": ["validate_pretraining.py"],
+    "adaptation": ["validate_adaptation.py"],
 }
 
 

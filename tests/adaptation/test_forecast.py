@@ -12,10 +12,10 @@ from carryover.adaptation.forecast import (
     PROBE,
     TANGENT,
     ForecastSpec,
-    _put_random_head,
-    _tangent_kernel,
     forecast_plan,
     forecast_record,
+    put_random_head,
+    tangent_kernel,
 )
 from carryover.adaptation.outcome import Split
 from carryover.adaptation.phases import all_features
@@ -54,7 +54,7 @@ def test_the_kernel_is_the_mean_over_random_heads_of_products_of_gradients():
     network = new_network()
     few = type(DATA)(DATA.images[:9], DATA.targets[:9])
     spec = ForecastSpec(heads=2)
-    kernel = _tangent_kernel(network, PLANS["fine_tuning"], few, seed=1, spec=spec)
+    kernel = tangent_kernel(network, PLANS["fine_tuning"], few, seed=1, spec=spec)
     total = np.zeros((9, 9))
     network.eval().requires_grad_(True)
     weights = list(network.parameters())
@@ -71,7 +71,7 @@ def test_no_label_enters_the_kernel_but_by_the_size_of_the_head():
     heads = []
     for labels in (DATA.targets, (DATA.targets + 1) % 3):
         network = new_network()
-        _put_random_head(network, type(DATA)(DATA.images, labels), n_outputs=4, seed=0)
+        put_random_head(network, type(DATA)(DATA.images, labels), n_outputs=4, seed=0)
         heads.append(network.head.weight.detach())
     torch.testing.assert_close(heads[0], heads[1], rtol=1e-5, atol=1e-7)
 
@@ -80,7 +80,7 @@ def test_low_rank_additions_are_forecast_by_their_own_gradients():
     found = forecast_plan(new_network, PLANS["lora"], SPLIT, budget=BUDGET)
     assert found.method == TANGENT and found.unchecked.ok
     network = new_network()
-    kernel = _tangent_kernel(network, PLANS["lora"], DATA, seed=BUDGET.seed, spec=ForecastSpec())
+    kernel = tangent_kernel(network, PLANS["lora"], DATA, seed=BUDGET.seed, spec=ForecastSpec())
     path = fit_kernel_ridge_path(kernel, DATA.targets.numpy(), n_classes=3)
     assert found.unchecked.value == path.loo_accuracy[path.selected]
 

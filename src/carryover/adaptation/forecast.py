@@ -103,7 +103,7 @@ def forecast_plan(
         return Forecast(PROBE, _quality(split.train, _probe(network, split.train).loo_scores))
     some = _some(split.train, spec.most_labels)
     try:
-        kernel = _tangent_kernel(network, plan, some, seed=budget.seed, spec=spec)
+        kernel = tangent_kernel(network, plan, some, seed=budget.seed, spec=spec)
     except InputError as error:
         if spec.memory_mib is not None and "memory_budget" in str(error):
             raise
@@ -158,11 +158,11 @@ def _some(data: Examples, most: int) -> Examples:
     return Examples(data.images[:most], data.targets[:most])
 
 
-def _tangent_kernel(
+def tangent_kernel(
     network: AdaptedNetwork, plan: Plan, data: Examples, *, seed: int, spec: ForecastSpec
 ) -> np.ndarray:
     """The trace kernel (n, n) of random heads by what the last phase trains."""
-    _put_random_head(network, data, n_outputs=spec.heads, seed=seed)
+    put_random_head(network, data, n_outputs=spec.heads, seed=seed)
     names = _trained_names(network, plan, seed)
     return trace_kernel(network, data.images, memory_budget=spec.memory_budget, parameters=names)
 
@@ -178,7 +178,7 @@ def _trained_names(network: AdaptedNetwork, plan: Plan, seed: int) -> list[str]:
 
 
 @torch.no_grad()
-def _put_random_head(network: AdaptedNetwork, data: Examples, *, n_outputs: int, seed: int) -> None:
+def put_random_head(network: AdaptedNetwork, data: Examples, *, n_outputs: int, seed: int) -> None:
     """A head of ``n_outputs`` Gaussian rows whose mean size is that of the probe's, which is all it knows of labels."""
     path = _probe(network, data)
     size = float(np.linalg.norm(path.coefficients, axis=0).mean()) / (path.temperature or 1.0)
@@ -223,4 +223,4 @@ def _pilot_kernel(
     network, _ = new_network(make, scales, split.train)
     short = dataclasses.replace(budget, steps=max(1, round(spec.pilot * budget.steps)))
     run_phases(network, plan, split, budget=short)
-    return _tangent_kernel(network, plan, data, seed=budget.seed, spec=spec)
+    return tangent_kernel(network, plan, data, seed=budget.seed, spec=spec)

@@ -1,0 +1,299 @@
+"""Adaptation on real networks: scales before fine-tuning, plans across domains, forecasts against what was reached.
+
+python benchmarks/validate_adaptation.py [scales] [pacs] [forecasts] [--folder DIR] [--share 0/1] [--seeds 10]
+
+Data and checkpoints in CARRYOVER_DATA or in `shared` beside the repository.  Cells that --folder holds are not computed
+again; several processes with --share 0/2 and 1/2 share them out, and a last call prints the tables.
+"""
+
+import argparse
+import platform
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from adaptation_cells import (
+    CHECKPOINTS,
+    Cells,
+    all_images,
+    examples_at,
+    interval,
+    network_maker,
+    words,
+)
+from adaptation_figures import forecast_figure
+from real_input import CIFAR_MEAN, CIFAR_STD, data_root
+from scipy.stats import spearmanr
+
+from carryover._core.seeding import derive_generator
+from carryover.adaptation.config import read_adaptation
+from carryover.adaptation.forecast import ForecastSpec, forecast_plan, tangent_kernel
+from carryover.adaptation.outcome import Split, run_plan
+from carryover.adaptation.phases import Budget, all_features
+from carryover.adaptation.plans import PLANS, Phase, Plan
+from carryover.adaptation.run import adapt
+from carryover.adaptation.scales import InitialScales
+from carryover.measures.kernel_change import kernel_distance_estimate
+from carryover.measures.logme import logme
+
+ROOT = Path(__file__).resolve().parents[1]
+SCALES, LABELS = (1.0, 0.5, 0.25, 0.125), (10, 50, 200)
+TASKS = {  # data, label, where, the split to test on or None
+    "usps": ("usps", "label", {}, "test"),
+    "mnist": ("mnist", "label", {}, "test"),
+    "fashion": ("fashion_mnist", "label", {}, "test"),
+    "photo": ("pacs32", "label", {"domain": "photo"}, None),
+    "sketch": ("pacs32", "label", {"domain": "sketch"}, None),
+    "cifar100": ("cifar100", "coarse_label", {}, "test"),
+}
+N_TEST = 500
+FORECAST = {"resnet20": (30, 80, 200), "resnet56": (30, 80)}
+"""Numbers of labels: with six tasks, 30 triples."""
+
+
+def scales(cells: Cells, seeds: int) -> None:
+    """Lippl and Lindsey's table on ResNet-20: all pretrained weights multiplied before fine-tuning on two classes."""
+    root = data_root()
+    make, preprocessing = network_maker(root, "resnet20", n_outputs=2)
+    train, train_labels = all_images(root / "data/cifar100", split="train", label="fine_label")
+    test, test_labels = all_images(root / "data/cifar100", split="test", label="fine_label")
+
+    def compute(key: str) -> dict[str, Any]:
+        seed, n = (int(one) for one in key.split("-")[1:])
+        generator = derive_generator(seed, "pair")
+        pair = generator.choice(100, 2, replace=False)
+        chosen = np.concatenate(
+            [generator.choice(np.flatnonzero(train_labels == one), n // 2, replace=False) for one in pair]
+        )
+        judged = np.flatnonzero(np.isin(test_labels, pair))
+        split = Split(
+            examples_at(train, train_labels, chosen, preprocessing),
+            examples_at(test, test_labels, judged, preprocessing),
+        )
+        found: dict[str, Any] = {"pair": pair.tolist()}
+        for mode in ("train", "frozen"):
+            plan = Plan("fine_tuning", (Phase("fine-tune", batch_norm=mode),))
+            for scale in SCALES:
+                if mode == "frozen" and (scale == 0.5 or n == 50):
+                    continue
+                outcome = run_plan(
+                    make, plan, split, budget=Budget(steps=200, seed=seed), scales=InitialScales(all_weights=scale)
+                )  # fmt: skip
+                warned = int(outcome.warnings[0].split("scale of ")[1].split()[0]) if outcome.warnings else 0
+                found[f"{mode} {scale:g}"] = [outcome.measures["accuracy"].value, warned]
+        return found
+
+    keys = [f"scales-{seed}-{n}" for seed in range(seeds) for n in LABELS]
+    found = cells.run(keys, compute)
+    print("\n| batch norm | labels | " + " | ".join(f"x{scale:g}" for scale in SCALES), end="")
+    print(" | " + " | ".join(f"x{scale:g} less x1" for scale in SCALES[1:]) + " | layers warned of |")
+    print("|" + "---|" * (2 + 2 * len(SCALES)))
+    for mode in ("train", "frozen"):
+        for n in LABELS:
+            rows = [one for key, one in found.items() if key.endswith(f"-{n}") and f"{mode} 1" in one]
+            if rows:
+                print(_scales_row(rows, mode, n))
+
+
+def _scales_row(rows: list[dict[str, Any]], mode: str, n: int) -> str:
+    columns = {scale: [row.get(f"{mode} {scale:g}", (None, 0))[0] for row in rows] for scale in SCALES}
+    known = {scale: values for scale, values in columns.items() if None not in values}
+    means = [f"{100 * np.mean(known[scale]):.1f}" if scale in known else "-" for scale in SCALES]
+    gaps = [
+        words([a - b for a, b in zip(known[scale], known[1.0], strict=True)]) if scale in known else "-"
+        for scale in SCALES[1:]
+    ]
+    warned = sorted({row[f"{mode} 0.125"][1] for row in rows})
+    return f"| {mode} | {n} ({len(rows)} pairs) | {' | '.join(means)} | {' | '.join(gaps)} | {warned} |"
+
+
+def pacs(cells: Cells, seeds: int) -> None:
+    """Photos to sketches: every plan under one budget, on 200 labelled photos."""
+    root = data_root()
+
+    def compute(key: str) -> dict[str, Any]:
+        tables = {
+            "model": {
+                "name": "resnet20",
+                "factory": "carryover.models.backbones:cifar_resnet20",
+                "weights": str(root / "checkpoints" / CHECKPOINTS["resnet20"]),
+                "mean": CIFAR_MEAN,
+                "std": CIFAR_STD,
+            },
+            "target": {"path": str(root / "data/pacs32"), "label": "label", "where": {"domain": "photo"}},
+            "out_of_domain": {"path": str(root / "data/pacs32"), "label": "label", "where": {"domain": "sketch"}},
+            "plan": "all",
+            "seed": int(key.split("-")[1]),
+            "regime": {"plans": "none"},
+        }  # fmt: skip
+        tables["target"] |= {"n_labels": 200, "test_fraction": 0.4}
+        tables["train"] = {"steps": 200, "flip": 0.5, "least_area": 0.6}
+        with tempfile.TemporaryDirectory() as folder:
+            record = adapt(read_adaptation(tables), Path(folder) / "run").record
+        found: dict[str, Any] = {"winner": record["winner"]}
+        for row in record["plans"]:
+            forecast = row["forecast"]["accuracy"]["value"]
+            found[row["plan"]] = [
+                row["test_accuracy"]["value"],
+                row["out_of_domain_accuracy"]["value"],
+                forecast,
+            ]
+        return found
+
+    found = cells.run([f"pacs-{seed}" for seed in range(seeds)], compute)
+    print(
+        f"\n| plan, {len(found)} seeds | photos | sketches | photos less probe | sketches less probe | forecast |"
+    )
+    print("|---|---|---|---|---|---|")
+    for plan in PLANS:
+        rows = [one for one in found.values() if plan in one]
+        both = [[row[plan][k] for row in rows] for k in (0, 1)]
+        gaps = [words([row[plan][k] - row["linear_probe"][k] for row in rows]) for k in (0, 1)]
+        given = [row[plan][2] for row in rows if row[plan][2] is not None]
+        forecast = f"{100 * np.mean(given):.1f} ({len(given)} of {len(rows)})" if given else "abstained"
+        print(f"| {plan} | {words(both[0])} | {words(both[1])} | {gaps[0]} | {gaps[1]} | {forecast} |")
+    print(f"\nwinners on validation: {[one['winner'] for one in found.values()]}")
+
+
+def forecasts(cells: Cells, _: int) -> None:
+    """Forecasts of two plans and the probe for every checkpoint, task and number of labels, against the runs."""
+    root = data_root()
+    keys = [
+        f"forecast-{name}-{task}-{n}" for name, sizes in FORECAST.items() for task in TASKS for n in sizes
+    ]
+    found = cells.run(keys, lambda key: _forecast_cell(root, *key.split("-")[1:]))
+    print("\n| checkpoint, task, labels | probe forecast | probe | tangent probe | lp_ft | fine_tuning | "
+          "kernel distance after a pilot (lp_ft, fine_tuning) | at the end | LogME |")  # fmt: skip
+    print("|" + "---|" * 9)
+    for key, row in found.items():
+        print(_forecast_row(key, row))
+    if len(found) >= 3:
+        _calibration(list(found.values()))
+        forecast_figure(list(found.values()), ROOT / "docs" / "images" / "forecasts.png")
+
+
+def _forecast_row(key: str, row: dict[str, Any]) -> str:
+    shown = [
+        f"{100 * row[name]:.1f}" for name in ("probe", "probe_reached", "tangent", "lp_ft", "fine_tuning")
+    ]
+    for when in ("pilot", "end"):
+        shown.append(", ".join(f"{row[f'{when}_{plan}']:.3f}" for plan in ("lp_ft", "fine_tuning")))
+    return f"| {key[9:].replace('-', ', ')} | {' | '.join(shown)} | {row['logme']:.3f} |"
+
+
+def _forecast_cell(root: Path, name: str, task: str, n: str) -> dict[str, Any]:
+    data, label, where, held = TASKS[task]
+    images, labels = all_images(
+        root / "data" / data, split="train" if held else None, label=label, where=where
+    )
+    codes = np.unique(labels)
+    make, preprocessing = network_maker(root, name, n_outputs=len(codes))
+    generator = derive_generator(0, "forecast", task)
+    order = generator.permutation(len(labels))
+    chosen, judged = _with_all_classes(labels[order], int(n)), None
+    train = examples_at(images, labels, order[chosen], preprocessing)
+    if held:
+        others, other_labels = all_images(root / "data" / data, split=held, label=label, where=where)
+        judged = examples_at(
+            others, other_labels, generator.permutation(len(other_labels))[:N_TEST], preprocessing
+        )
+    else:
+        judged = examples_at(images, labels, order[-N_TEST:], preprocessing)
+    split, budget = Split(train, judged), Budget(steps=100, seed=0)
+    found: dict[str, Any] = {"n": len(train), "classes": len(codes)}
+    features = all_features(make(), train.images).astype(np.float64)
+    found["logme"] = logme(features, train.targets.numpy()).value
+    before = tangent_kernel(make(), PLANS["fine_tuning"], train, seed=0, spec=ForecastSpec())
+    for plan in ("linear_probe", "lp_ft", "fine_tuning"):
+        start = time.perf_counter()
+        forecast = forecast_plan(make, PLANS[plan], split, budget=budget)
+        seconds = time.perf_counter() - start
+        outcome = run_plan(make, PLANS[plan], split, budget=budget)
+        reached = outcome.measures["accuracy"].value
+        if plan == "linear_probe":
+            found |= {"probe": forecast.expected.value, "probe_reached": reached}
+            found["probe_interval"] = forecast.expected.interval
+            continue
+        after = tangent_kernel(outcome.network, PLANS[plan], train, seed=0, spec=ForecastSpec())
+        found |= {"tangent": forecast.unchecked.value, "tangent_interval": forecast.unchecked.interval}
+        found |= {
+            plan: reached,
+            f"pilot_{plan}": forecast.pilot_distance.value,
+            f"abstained_{plan}": not forecast.expected.ok,
+            f"end_{plan}": kernel_distance_estimate(before, after, centred=True).value,
+            f"seconds_{plan}": seconds,
+        }
+    return found
+
+
+def _with_all_classes(labels: np.ndarray, n: int) -> np.ndarray:
+    """Positions of the first n, after one of each class."""
+    firsts = np.unique(labels, return_index=True)[1]
+    rest = np.setdiff1d(np.arange(len(labels)), firsts)
+    return np.concatenate([firsts, rest[: n - len(firsts)]])
+
+
+def _calibration(rows: list[dict[str, Any]]) -> None:
+    """Error, coverage and rank correlation of what is said beforehand."""
+    print(f"\n| {len(rows)} triples: forecast of | runs | mean error | mean absolute error | in its interval | "
+          "Spearman |")  # fmt: skip
+    print("|---|---|---|---|---|---|")
+    for plan in ("lp_ft", "fine_tuning"):
+        kept = [row for row in rows if not row[f"abstained_{plan}"]]
+        left = [row for row in rows if row[f"abstained_{plan}"]]
+        for what, some, source in (
+            (f"{plan} by the tangent probe, all", rows, "tangent"),
+            (f"{plan} by the tangent probe, where it does not abstain", kept, "tangent"),
+            (f"{plan} by the tangent probe, where it abstains", left, "tangent"),
+            (f"{plan} by the plain probe, all", rows, "probe"),
+        ):
+            print(_calibration_row(what, some, source, plan))
+        ranks = spearmanr([row["logme"] for row in rows], [row[plan] for row in rows]).statistic
+        print(f"| {plan} by LogME (no accuracy) | {len(rows)} |  |  |  | {ranks:.2f} |")
+    print(_calibration_row("linear_probe by its leave-one-out", rows, "probe", "probe_reached"))
+
+
+def _calibration_row(what: str, rows: list[dict[str, Any]], source: str, plan: str) -> str:
+    if len(rows) < 3:
+        return f"| {what} | {len(rows)} |  |  |  |  |"
+    errors = [row[source] - row[plan] for row in rows]
+    mean, low, high = (100 * one for one in interval(errors))
+    covered = sum(row[f"{source}_interval"][0] <= row[plan] <= row[f"{source}_interval"][1] for row in rows)
+    ranks = spearmanr([row[source] for row in rows], [row[plan] for row in rows]).statistic
+    return (
+        f"| {what} | {len(rows)} | {mean:+.1f} [{low:.1f}, {high:.1f}] | {100 * np.mean(np.abs(errors)):.1f} | "
+        f"{covered} of {len(rows)} | {ranks:.2f} |"
+    )
+
+
+PARTS = {"scales": scales, "pacs": pacs, "forecasts": forecasts}
+
+
+def environment() -> str:
+    """The commit and the machine, for the table."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return f"commit {commit.stdout.strip()}, torch {torch.__version__}, Python {platform.python_version()}"
+
+
+def main() -> None:
+    """Run the named parts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="by default all")
+    parser.add_argument("--folder", type=Path, default=Path("adaptation-validation"))
+    parser.add_argument("--share", default="0/1")
+    parser.add_argument("--seeds", type=int, default=10)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    share, shares = (int(one) for one in given.share.split("/"))
+    print(environment(), flush=True)
+    for part in given.parts or PARTS:
+        print(f"\n### {part}", flush=True)
+        PARTS[part](Cells(given.folder, share, shares), given.seeds)
+
+
+if __name__ == "__main__":
+    main()
