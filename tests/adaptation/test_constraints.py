@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize
+from small_adaptation import BUDGET, DATA, FRESH, new_network
 from torch import nn
 
 from carryover._core.errors import InputError
 from carryover.adaptation.constraints import Anchor
+from carryover.adaptation.outcome import Split, run_plan
+from carryover.adaptation.plans import Phase, Plan
 
 
 def moved(scale: float = 1.0) -> tuple[nn.Module, Anchor]:
@@ -89,3 +92,14 @@ def test_nothing_to_hold_is_no_distance():
     anchor = Anchor(nn.Linear(2, 2), [])
     anchor.project(0.0)
     assert float(anchor.half_squared_distance()) == 0.0 and anchor.distances() == {}
+
+
+def test_a_relative_radius_is_a_share_of_the_norm_of_what_trains():
+    network = new_network()
+    plan = Plan("ball", (Phase("fine-tune", relative_radius=0.01, learning_rate=0.05),))
+    start = math.hypot(*(float(weight.norm()) for weight in network.encoder.parameters()))
+    outcome = run_plan(lambda: network, plan, Split(DATA, FRESH), budget=BUDGET)
+    distance = math.hypot(*outcome.phases[-1].distances.values())
+    assert distance == pytest.approx(0.01 * start, rel=1e-3)
+    with pytest.raises(InputError, match="with by_layer give radius"):
+        Phase("fine-tune", relative_radius=0.1, by_layer=True)

@@ -98,6 +98,11 @@ def test_a_plan_that_leaves_its_tangent_is_not_forecast():
     assert record["accuracy"]["status"] == "abstained" and record["unchecked"]["status"] == "ok"
 
 
+def test_a_plan_in_a_ball_is_not_forecast():
+    found = forecast_plan(new_network, PLANS["ball"], SPLIT, budget=BUDGET)
+    assert found.expected.status == "abstained" and "ball" in found.expected.reason
+
+
 def test_more_labels_than_the_kernel_takes_are_left_out():
     few = forecast_plan(new_network, PLANS["lp_ft"], SPLIT, budget=BUDGET, spec=ForecastSpec(most_labels=20))
     assert few.unchecked.n_samples == 20

@@ -16,7 +16,7 @@ def test_the_named_plans_differ_in_their_phases_alone():
     assert [phase.solve for phase in PLANS["lp_ft"].phases] == ["ridge", "descent"]
     plain = PLANS["fine_tuning"].phases[0]
     assert (plain.l2_sp, plain.radius, plain.lora) == (0.0, math.inf, None)
-    assert PLANS["l2_sp"].phases[0].l2_sp > 0 and PLANS["ball"].phases[0].radius < math.inf
+    assert PLANS["l2_sp"].phases[0].l2_sp > 0 and PLANS["ball"].phases[0].is_bounded
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,6 @@ def test_the_table_names_every_plan_and_its_numbers():
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGE, re.MULTILINE))
     assert set(rows) == set(PLANS)
     assert f"{PLANS['l2_sp'].phases[0].l2_sp / 2:g} times the squared distance" in rows["l2_sp"]
-    assert f"ball of radius {PLANS['ball'].phases[0].radius:g}" in rows["ball"]
+    assert f"ball of {PLANS['ball'].phases[0].relative_radius:.0%}".replace("%", " %") in rows["ball"]
     assert f"rank {PLANS['lora'].phases[0].lora.rank}" in rows["lora"]
     assert [math.isinf(phase.radius) for phase in PLANS["fine_tuning"].phases] == [True]

@@ -32,6 +32,7 @@ from carryover.models.ntk import DEFAULT_BUDGET, trace_kernel
 from carryover.models.seeding import seeded_torch
 
 PROBE, TANGENT = "ridge leave-one-out", "tangent kernel ridge leave-one-out"
+BOUNDED = "the tangent probe trains to the end, and knows nothing of a ball that stops the weights before"
 MIB = 1 << 20
 
 
@@ -101,6 +102,8 @@ def forecast_plan(
     network, _ = new_network(make, scales, split.train)
     if plan.phases[-1].solve == "ridge":
         return Forecast(PROBE, _quality(split.train, _probe(network, split.train).loo_scores))
+    if plan.phases[-1].is_bounded:
+        return Forecast(TANGENT, Estimate.missing("abstained", BOUNDED))
     some = _some(split.train, spec.most_labels)
     try:
         kernel = tangent_kernel(network, plan, some, seed=budget.seed, spec=spec)

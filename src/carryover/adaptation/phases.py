@@ -137,11 +137,11 @@ def _descend(
     on_start()
     anchor = Anchor(network, pretrained_names(network))
     best = BestWeights(network) if phase.keep == "best_on_validation" else None
-    steps = phase_steps(phase, budget)
+    steps, radius = phase_steps(phase, budget), ball_radius(phase, anchor)
 
     def after_step(finished: int) -> None:
-        if phase.radius < math.inf:
-            anchor.project(phase.radius, by_layer=phase.by_layer)
+        if radius < math.inf:
+            anchor.project(radius, by_layer=phase.by_layer)
         if best is not None and (finished % best_every(steps) == 0 or finished == steps):
             best.offer(finished, -mean_loss(network, validation))
 
@@ -181,6 +181,14 @@ def phase_loss(
         return value + phase.l2_sp * penalty, {"adaptation_loss": value, "l2_sp_penalty": penalty}
 
     return loss
+
+
+def ball_radius(phase: Phase, anchor: Anchor) -> float:
+    """The radius of the phase's ball around the pretrained weights that train, infinity for none."""
+    if phase.relative_radius == math.inf:
+        return phase.radius
+    norms = [float(torch.linalg.vector_norm(one)) for one in anchor.start]
+    return min(phase.radius, phase.relative_radius * math.hypot(*norms))
 
 
 def phase_steps(phase: Phase, budget: Budget) -> int:

@@ -42,7 +42,8 @@ class Phase:
       "sgd" (gradient descent with ``momentum``, which what is said of gradient flow needs)
     - ``l2_sp``: adds l2_sp / 2 times the squared distance of the encoder's trained weights from the pretrained ones
     - ``radius``: after every step the encoder's weights are projected onto the ball of this 2-norm around the
-      pretrained ones, all together or, with ``by_layer``, those of each layer on their own; infinity: no ball
+      pretrained ones, all together or, with ``by_layer``, those of each layer on their own; infinity: no ball.
+      ``relative_radius`` says the same as a share of the norm of the pretrained weights that train; the smaller holds
     - ``batch_norm``: "frozen" uses the pretrained statistics, "train" those of the batch
     - ``keep``: the weights of the last step, or the best on a part of the training labels set aside
     Raises InputError for what is out of range or does not go together.
@@ -58,17 +59,22 @@ class Phase:
     momentum: float = 0.0
     l2_sp: float = 0.0
     radius: float = math.inf
+    relative_radius: float = math.inf
     by_layer: bool = False
     batch_norm: BatchNormMode = "frozen"
     keep: Keep = "last"
     lora: Lora | None = None
 
     def __post_init__(self) -> None:
-        for name, low in (("weight_decay", 0.0), ("l2_sp", 0.0), ("radius", 0.0)):
+        for name, low in (("weight_decay", 0.0), ("l2_sp", 0.0), ("radius", 0.0), ("relative_radius", 0.0)):
             if not getattr(self, name) >= low:
                 raise InputError(
                     f"phase {self.name!r}: {name} must be >= {low:g}, got {getattr(self, name):g}"
                 )
+        if self.by_layer and self.relative_radius < math.inf:
+            raise InputError(
+                f"phase {self.name!r}: relative_radius is a share of all weights' norm: with by_layer give radius"
+            )
         if not 0.0 < self.share <= 1.0 or not self.learning_rate > 0.0:
             raise InputError(
                 f"phase {self.name!r}: share must lie in (0, 1] and learning_rate be > 0, got {self.share:g} and "
@@ -80,10 +86,15 @@ class Phase:
             )
         if not self.trains:
             raise InputError(f"phase {self.name!r} trains nothing: name at least one pattern of parameters")
-        if self.lora is not None and (self.l2_sp > 0.0 or self.radius < math.inf):
+        if self.lora is not None and (self.l2_sp > 0.0 or self.is_bounded):
             raise InputError(
                 f"phase {self.name!r}: lora leaves the pretrained weights as they are, so l2_sp and radius say nothing"
             )
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether there is a ball."""
+        return min(self.radius, self.relative_radius) < math.inf
 
 
 @dataclass(frozen=True)
@@ -114,8 +125,9 @@ PLANS: dict[str, Plan] = {
         Plan("fine_tuning", (Phase("fine-tune"),)),
         Plan("lp_ft", (_PROBE, Phase("fine-tune", learning_rate=3e-4))),
         Plan("l2_sp", (Phase("fine-tune", l2_sp=0.1),)),
-        Plan("ball", (Phase("fine-tune", radius=1.0),)),
-        Plan("lora", (Phase("low rank", lora=Lora()),)),
+        Plan("ball", (Phase("fine-tune", relative_radius=0.05),)),
+        # Low-rank additions want about ten times the rate of all weights (Schulman et al., 2025).
+        Plan("lora", (Phase("low rank", lora=Lora(), learning_rate=1e-2),)),
     )
 }
 """The plans that ``--plan all`` compares, by name."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from carryover.adaptation.constraints import Anchor
 from carryover.adaptation.network import AdaptedNetwork, pretrained_names
-from carryover.adaptation.phases import Budget, Examples, all_scores, loop_spec, phase_loss
+from carryover.adaptation.phases import Budget, Examples, all_scores, ball_radius, loop_spec, phase_loss
 from carryover.adaptation.plans import Phase
 from carryover.models.linearized import LinearizedNetwork
 from carryover.training.loop import LoopOptions, train
@@ -43,8 +43,10 @@ def tangent_scores(
     tangent = LinearizedNetwork(network)
     anchor = Anchor(tangent, [f"network.{name}" for name in pretrained_names(network)])
 
+    radius = ball_radius(phase, anchor)
+
     def after_step(_: int) -> None:
-        anchor.project(phase.radius, by_layer=phase.by_layer)
+        anchor.project(radius, by_layer=phase.by_layer)
 
     train(
         tangent,
