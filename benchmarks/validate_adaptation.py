@@ -36,7 +36,7 @@ from carryover.adaptation.outcome import Split, run_plan
 from carryover.adaptation.phases import Budget, all_features
 from carryover.adaptation.plans import PLANS, Phase, Plan
 from carryover.adaptation.run import adapt
-from carryover.adaptation.scales import InitialScales
+from carryover.models.initial_scales import InitialScales
 from carryover.measures.kernel_change import kernel_distance_estimate
 from carryover.measures.logme import logme
 
@@ -78,7 +78,7 @@ def scales(cells: Cells, seeds: int) -> None:
         for mode in ("train", "frozen"):
             plan = Plan("fine_tuning", (Phase("fine-tune", batch_norm=mode),))
             for scale in SCALES:
-                if mode == "frozen" and (scale == 0.5 or n == 50):
+                if mode == "frozen" and (scale == 0.5 or n != 10):
                     continue
                 outcome = run_plan(
                     make, plan, split, budget=Budget(steps=200, seed=seed), scales=InitialScales(all_weights=scale)

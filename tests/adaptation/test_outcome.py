@@ -10,7 +10,7 @@ from small_adaptation import BUDGET, DATA, FRESH, examples, new_network
 from carryover.adaptation.outcome import Split, example_losses, run_plan
 from carryover.adaptation.phases import all_scores
 from carryover.adaptation.plans import PLANS, Phase, Plan
-from carryover.adaptation.scales import InitialScales
+from carryover.models.initial_scales import InitialScales
 from carryover.training.loop import LoopOptions
 
 SPLIT = Split(DATA, FRESH)

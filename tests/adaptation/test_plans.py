@@ -8,7 +8,8 @@ from torch import nn
 
 from carryover._core.errors import InputError
 from carryover.adaptation.plans import PLANS, Lora, Phase, Plan
-from carryover.adaptation.selection import matching, train_only
+from carryover.adaptation.selection import train_only
+from carryover.models.patterns import matching
 
 
 def test_the_named_plans_differ_in_their_phases_alone():

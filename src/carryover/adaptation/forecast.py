@@ -22,13 +22,14 @@ from carryover.adaptation.outcome import MakeNetwork, Split, new_network, run_ph
 from carryover.adaptation.phases import Budget, Examples, all_features
 from carryover.adaptation.plans import Plan
 from carryover.adaptation.regime_map import LINEAR_BELOW
-from carryover.adaptation.scales import InitialScales
-from carryover.adaptation.selection import matching, train_only
+from carryover.adaptation.selection import train_only
 from carryover.measures.kernel_change import LEAST_EXAMPLES, kernel_distance_estimate
 from carryover.measures.kernel_ridge import fit_kernel_ridge_path
 from carryover.measures.probe import accuracy_estimate, r2_estimate
 from carryover.measures.ridge import fit_ridge_path
+from carryover.models.initial_scales import InitialScales
 from carryover.models.ntk import DEFAULT_BUDGET, trace_kernel
+from carryover.models.patterns import matching
 from carryover.models.seeding import seeded_torch
 
 PROBE, TANGENT = "ridge leave-one-out", "tangent kernel ridge leave-one-out"

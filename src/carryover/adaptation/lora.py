@@ -5,7 +5,7 @@ from torch import nn
 from carryover._core.errors import InputError
 from carryover.adaptation.network import AdaptedNetwork
 from carryover.adaptation.plans import Lora
-from carryover.adaptation.selection import matching
+from carryover.models.patterns import matching
 from carryover.models.seeding import seeded_torch
 
 TRAINED = ("*.lora_*", "head.*")

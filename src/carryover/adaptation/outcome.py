@@ -16,8 +16,13 @@ from carryover.adaptation.decomposition import Decomposition, decompose
 from carryover.adaptation.network import AdaptedNetwork
 from carryover.adaptation.phases import Budget, Examples, PhaseResult, all_scores, run_phase
 from carryover.adaptation.plans import Phase, Plan
-from carryover.adaptation.scales import InitialScales, cancellation_warning, cancelled_scales, scale_weights
 from carryover.measures.probe import accuracy_estimate, mean_loss_estimate, r2_estimate
+from carryover.models.initial_scales import (
+    InitialScales,
+    cancellation_warning,
+    cancelled_scales,
+    scale_weights,
+)
 from carryover.training.loop import LoopOptions
 
 MakeNetwork = Callable[[], AdaptedNetwork]
@@ -141,8 +146,10 @@ def new_network(
     network = make()
     if scales is None:
         return network, ()
-    changed = scale_weights(network, scales)
-    sentence = cancellation_warning(cancelled_scales(network, data.images[:_TRIED], changed))
+    changed = scale_weights(network, network.encoder, scales)
+    images = data.images[:_TRIED]
+    cancelled = cancelled_scales(network, network.encoder, images, features=network.features, changed=changed)
+    sentence = cancellation_warning(cancelled)
     return network, () if sentence is None else (sentence,)
 
 

@@ -25,7 +25,6 @@ from carryover.adaptation.outcome import (
 from carryover.adaptation.phases import Budget, all_scores
 from carryover.adaptation.regime_layers import LayerChange, layer_changes
 from carryover.adaptation.regime_map import DEPENDENT_FROM, RICH_BELOW, Placement, advice, place
-from carryover.adaptation.scales import InitialScales
 from carryover.adaptation.tangent import at_state, tangent_scores
 from carryover.measures.kernel_change import (
     LEAST_EXAMPLES,
@@ -34,6 +33,7 @@ from carryover.measures.kernel_change import (
 )
 from carryover.measures.kernels import kernel_target_alignment
 from carryover.measures.prediction_distance import prediction_distance
+from carryover.models.initial_scales import InitialScales
 from carryover.models.ntk import DEFAULT_BUDGET, trace_kernel
 
 MIB = 1 << 20

@@ -21,9 +21,9 @@ from carryover.adaptation.plans import Plan
 from carryover.adaptation.regime import regime_record
 from carryover.adaptation.result import choice_record, outcome_record
 from carryover.adaptation.saving import save_predictor
-from carryover.adaptation.scales import InitialScales
 from carryover.adaptation.specs import SPEC_VERSION, AdaptSpec
 from carryover.data.atomic import written_whole
+from carryover.models.initial_scales import InitialScales
 from carryover.objectives.views import Views
 from carryover.pretraining.folder import run_folder
 from carryover.training.loop import LoopOptions

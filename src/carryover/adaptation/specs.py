@@ -7,8 +7,8 @@ from carryover._core.errors import InputError, did_you_mean
 from carryover.adaptation.forecast import ForecastSpec
 from carryover.adaptation.plans import PLANS, Plan
 from carryover.adaptation.regime import RegimeSpec
-from carryover.adaptation.scales import InitialScales
 from carryover.diagnosis.specs import ModelSpec, TargetSpec
+from carryover.models.initial_scales import InitialScales
 
 SPEC_VERSION = 2
 ALL = "all"

@@ -11,8 +11,6 @@ from typing import Any
 import torch
 
 from carryover._core.config import spec_as_table, without_keys
-from carryover.objectives.base import Objective
-from carryover.objectives.building import build_objective
 from carryover.objectives.finished import RUN_SCHEMA
 from carryover.pretraining.data import RunData, load_run_data
 from carryover.pretraining.folder import PATH_KEYS, run_folder
@@ -20,6 +18,7 @@ from carryover.pretraining.phase import PretrainingLoss
 from carryover.pretraining.result import write_result
 from carryover.pretraining.saving import save_encoder
 from carryover.pretraining.specs import SPEC_VERSION, PretrainSpec
+from carryover.pretraining.start import new_objective, scale_notes
 from carryover.training.loop import LoopOptions, LoopSpec, train
 from carryover.training.processes import Processes, launched
 from carryover.training.trackers import check_tracker
@@ -67,7 +66,7 @@ def pretrain(
     processes = launched(options.device)
     data = load_run_data(spec, device=str(processes.device))
     record = run_record(spec, data)
-    objective = _objective(spec, data)
+    objective = new_objective(spec, data)
     with run_folder(folder, record, processes):
         loss = PretrainingLoss(objective, data, spec, processes)
         found = train(
@@ -80,9 +79,10 @@ def pretrain(
         )
         if not found.done or not processes.first:
             return PretrainResult(folder, found.done, found.step, None)
-        objective = _objective(spec, data)
+        objective = new_objective(spec, data)
         objective.load_state_dict(found.weights)
         save_encoder(objective, spec, data, folder=folder, run_id=record["id"])
+        found = dataclasses.replace(found, notes=(*found.notes, *scale_notes(spec, data)))
         result = write_result(objective, spec, data, found=found, folder=folder)
     return PretrainResult(folder, True, found.step, result)
 
@@ -112,11 +112,6 @@ def run_record(spec: PretrainSpec, data: RunData) -> dict[str, Any]:
         "hashes": hashes,
         "threads": torch.get_num_threads(),
     }
-
-
-def _objective(spec: PretrainSpec, data: RunData) -> Objective:
-    objective = build_objective(spec.objective, data.train.size, mean=data.mean, std=data.std, seed=spec.seed)
-    return objective.to(data.train.pixels.device)
 
 
 def _loop_options(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from carryover._core.errors import InputError
+from carryover.models.initial_scales import InitialScales
 from carryover.objectives.regularizers import KINDS, Regularizer
 from carryover.objectives.specs import ObjectiveSpec
 from carryover.training.precision import Precision
@@ -62,6 +63,8 @@ class TrainSpec:
 class PretrainSpec:
     """One run.  ``image_size`` resizes; ``held_out`` is the share of ``data`` kept to measure the pretraining loss on.
 
+    ``scales`` multiply the random weights that training starts from: the encoder's, its early blocks', and the readout,
+    which is whatever else the objective has (decoder, projector).
     ``mean`` and ``std`` per channel normalise pixels in [0, 1]; by default those of the training images.
     """
 
@@ -70,6 +73,7 @@ class PretrainSpec:
     train: TrainSpec = field(default_factory=TrainSpec)
     regularizer: Regularizer = field(default_factory=Regularizer)
     downstream: DataSpec | None = None
+    scales: InitialScales = field(default_factory=InitialScales)
     image_size: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None

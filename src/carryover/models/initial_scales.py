@@ -6,7 +6,7 @@ scaled layer the function stays as it is, and only the effective learning rate c
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from carryover._core.errors import InputError
-from carryover.adaptation.network import AdaptedNetwork
-from carryover.adaptation.selection import matching
+from carryover.models.patterns import matching
 
 _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 UNCHANGED = 0.01
@@ -27,7 +26,8 @@ class InitialScales:
     """Factors of parameters (weights, biases and the affine parts of normalisations); 1 leaves them.
 
     ``early_parameters``: shell patterns of the early blocks' names, which "early" multiplies on top of "all_weights".
-    ``all_weights`` leaves out the head; ``readout`` multiplies it alone.
+    ``all_weights`` leaves out the readout (the head; in pretraining decoder or projector), which ``readout`` multiplies
+    alone.  Names of the encoder's parameters begin with "encoder.".
     """
 
     all_weights: float = 1.0
@@ -47,16 +47,18 @@ class InitialScales:
 
 
 @torch.no_grad()
-def scale_weights(network: nn.Module, scales: InitialScales) -> list[str]:
-    """Multiply the parameters of ``network`` in place; the names of those that changed.
+def scale_weights(network: nn.Module, encoder: nn.Module, scales: InitialScales) -> list[str]:
+    """Multiply the parameters of ``network`` in place, ``encoder`` a part of it; the names of those that changed.
 
-    Names begin with "encoder." or "head.".  InputError for a pattern that matches nothing.
+    Names are "encoder.*" for the encoder's, and the network's own for the readout's.  InputError for a pattern that
+    matches nothing.
     """
-    weights = dict(network.named_parameters())
-    early = set(matching(weights, scales.early_parameters)) if scales.early_parameters else set()
+    inside = {id(weight): f"encoder.{name}" for name, weight in encoder.named_parameters()}
+    weights = {inside.get(id(weight), name): weight for name, weight in network.named_parameters()}
+    early = set(matching(inside.values(), scales.early_parameters)) if scales.early_parameters else set()
     changed = []
     for name, weight in weights.items():
-        factor = scales.readout if name.startswith("head.") else scales.all_weights
+        factor = scales.all_weights if id(weight) in inside else scales.readout
         factor *= scales.early if name in early else 1.0
         if factor != 1.0:
             weight.mul_(factor)
@@ -65,29 +67,36 @@ def scale_weights(network: nn.Module, scales: InitialScales) -> list[str]:
 
 
 @torch.no_grad()
-def cancelled_scales(network: AdaptedNetwork, images: Tensor, changed: Sequence[str]) -> list[str]:
-    """Linear and convolutional layers with a scaled parameter whose scale a following normalisation cancels.
+def cancelled_scales(
+    network: nn.Module,
+    encoder: nn.Module,
+    images: Tensor,
+    *,
+    features: Callable[[Tensor], Tensor],
+    changed: Sequence[str],
+) -> list[str]:
+    """The encoder's linear and convolutional layers with a scaled parameter whose scale a following normalisation
+    cancels.
 
-    Found by trying: a layer's weight and bias are halved, and where the features of ``images`` (n, c, h, w) stay as
-    they are, the scale says nothing about the function.  Batch norms work as ``network.batch_norm`` declares; weights
-    and statistics are put back.
+    Found by trying: a layer's weight and bias are halved, and where ``features`` of ``images`` (n, c, h, w) stay as
+    they are, the scale says nothing about the function.  Normalisations work as in ``network.train()``; weights and
+    statistics are put back.
     """
     layers = {
-        name: layer
-        for name, layer in network.named_modules()
-        if isinstance(layer, _WEIGHTED) and any(one.rpartition(".")[0] == name for one in changed)
+        f"encoder.{name}": layer
+        for name, layer in encoder.named_modules()
+        if isinstance(layer, _WEIGHTED)
+        and any(one.rpartition(".")[0] == f"encoder.{name}" for one in changed)
     }
     found = []
     with _as_trained(network):
-        reference = network.features(images)
+        reference = features(images)
         size = torch.linalg.vector_norm(reference)
         for name, layer in layers.items():
-            if name.startswith("head"):
-                continue
             with _halved(layer):
-                gap = torch.linalg.vector_norm(network.features(images) - reference)
+                gap = torch.linalg.vector_norm(features(images) - reference)
             # A layer that the features do not depend on at all is not one whose scale is cancelled.
-            if float(gap) < UNCHANGED * float(size) and _matters(network, layer, images, reference):
+            if float(gap) < UNCHANGED * float(size) and _matters(layer, lambda: features(images), reference):
                 found.append(name)
     return found
 
@@ -103,12 +112,12 @@ def cancellation_warning(layers: Sequence[str]) -> str | None:
     )
 
 
-def _matters(network: AdaptedNetwork, layer: nn.Module, images: Tensor, reference: Tensor) -> bool:
+def _matters(layer: nn.Module, features: Callable[[], Tensor], reference: Tensor) -> bool:
     """Whether the features change when the layer's weights are turned around."""
     kept = layer.weight.clone()
     try:
         layer.weight.neg_()
-        gap = torch.linalg.vector_norm(network.features(images) - reference)
+        gap = torch.linalg.vector_norm(features() - reference)
     finally:
         layer.weight.copy_(kept)
     return float(gap) >= UNCHANGED * float(torch.linalg.vector_norm(reference))
@@ -128,7 +137,7 @@ def _halved(layer: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _as_trained(network: AdaptedNetwork) -> Iterator[None]:
+def _as_trained(network: nn.Module) -> Iterator[None]:
     """Training mode without randomness; statistics of batch norms and the former mode are put back."""
     training = network.training
     kept = {name: value.clone() for name, value in network.named_buffers()}

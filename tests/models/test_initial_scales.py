@@ -7,7 +7,12 @@ from torch.nn import functional
 
 from carryover._core.errors import InputError
 from carryover.adaptation.network import AdaptedNetwork
-from carryover.adaptation.scales import InitialScales, cancellation_warning, cancelled_scales, scale_weights
+from carryover.models.initial_scales import (
+    InitialScales,
+    cancellation_warning,
+    cancelled_scales,
+    scale_weights,
+)
 from carryover.models.preprocessing import Preprocessing
 from carryover.models.readout import FeatureFunction, average_positions
 from carryover.models.records import LoadedModel
@@ -48,14 +53,15 @@ def network() -> AdaptedNetwork:
 def test_each_scale_multiplies_what_it_names():
     scaled, plain = network(), network()
     early = ("encoder.before_batch_norm.*",)
-    changed = scale_weights(scaled, InitialScales(0.5, 0.1, 4.0, early_parameters=early))
+    changed = scale_weights(scaled, scaled.encoder, InitialScales(0.5, 0.1, 4.0, early_parameters=early))
     for name, weight in plain.named_parameters():
         factor = 4.0 if name.startswith("head.") else 0.05 if "before_batch_norm" in name else 0.5
         torch.testing.assert_close(dict(scaled.named_parameters())[name], factor * weight)
         assert name in changed
-    only_readout = scale_weights(network(), InitialScales(readout=2.0))
+    plain = network()
+    only_readout = scale_weights(plain, plain.encoder, InitialScales(readout=2.0))
     assert only_readout == ["head.weight", "head.bias"]
-    assert scale_weights(network(), InitialScales()) == []
+    assert scale_weights(plain, plain.encoder, InitialScales()) == []
 
 
 def test_scales_before_a_normalisation_are_found_and_nothing_is_left_changed():
@@ -63,14 +69,18 @@ def test_scales_before_a_normalisation_are_found_and_nothing_is_left_changed():
     adapted.batch_norm = "train"
     before = {name: value.clone() for name, value in adapted.state_dict().items()}
     every = [name for name, _ in adapted.named_parameters()]
-    found = cancelled_scales(adapted, IMAGES, every)
+
+    def cancelled(changed):
+        return cancelled_scales(adapted, adapted.encoder, IMAGES, features=adapted.features, changed=changed)
+
+    found = cancelled(every)
     assert found == ["encoder.before_batch_norm", "encoder.before_layer_norm"]
     for name, value in adapted.state_dict().items():
         assert torch.equal(value, before[name]), name
     # With its pretrained statistics a batch norm cancels nothing.
     adapted.batch_norm = "frozen"
-    assert cancelled_scales(adapted, IMAGES, every) == ["encoder.before_layer_norm"]
-    assert cancelled_scales(adapted, IMAGES, ["encoder.last.weight"]) == []
+    assert cancelled(every) == ["encoder.before_layer_norm"]
+    assert cancelled(["encoder.last.weight"]) == []
 
 
 def test_the_warning_names_the_layers():
@@ -88,7 +98,7 @@ def test_the_warning_names_the_layers():
         (lambda: InitialScales(readout=float("inf")), "readout must be > 0 and finite"),
         (lambda: InitialScales(early=2.0), "needs early_parameters"),
         (
-            lambda: scale_weights(network(), InitialScales(early=2.0, early_parameters=("x",))),
+            lambda: scale_weights(nn.Linear(1, 1), nn.Linear(1, 1), InitialScales(1.0, 2.0, 1.0, ("x",))),
             "matches no parameter",
         ),
     ],
