@@ -98,6 +98,14 @@ def test_a_plan_that_leaves_its_tangent_is_not_forecast():
     assert record["accuracy"]["status"] == "abstained" and record["unchecked"]["status"] == "ok"
 
 
+def test_very_few_labels_are_not_forecast_by_the_tangent():
+    few = type(DATA)(DATA.images[:7], DATA.targets[:7])
+    found = forecast_plan(new_network, PLANS["lp_ft"], Split(few, DATA), budget=BUDGET)
+    assert (
+        found.expected.status == "abstained" and "8 training labels or more, got 7" in found.expected.reason
+    )
+
+
 def test_a_plan_in_a_ball_is_not_forecast():
     found = forecast_plan(new_network, PLANS["ball"], SPLIT, budget=BUDGET)
     assert found.expected.status == "abstained" and "ball" in found.expected.reason

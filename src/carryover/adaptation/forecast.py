@@ -106,6 +106,9 @@ def forecast_plan(
     if plan.phases[-1].is_bounded:
         return Forecast(TANGENT, Estimate.missing("abstained", BOUNDED))
     some = _some(split.train, spec.most_labels)
+    if len(some) < LEAST_EXAMPLES:
+        reason = f"the tangent probe needs {LEAST_EXAMPLES} training labels or more, got {len(some)}"
+        return Forecast(TANGENT, Estimate.missing("abstained", reason))
     try:
         kernel = tangent_kernel(network, plan, some, seed=budget.seed, spec=spec)
     except InputError as error:
