@@ -51,7 +51,7 @@ TASKS = {  # data, label, where, the split to test on or None
     "cifar100": ("cifar100", "coarse_label", {}, "test"),
 }
 N_TEST = 500
-FORECAST = {"resnet20": (30, 80, 200), "resnet56": (30, 80)}
+FORECAST = {"resnet20": (30, 80, 120, 200), "resnet56": (30,)}
 """Numbers of labels: with six tasks, 30 triples."""
 
 
@@ -81,7 +81,7 @@ def scales(cells: Cells, seeds: int) -> None:
                 if mode == "frozen" and (scale == 0.5 or n != 10):
                     continue
                 outcome = run_plan(
-                    make, plan, split, budget=Budget(steps=200, seed=seed), scales=InitialScales(all_weights=scale)
+                    make, plan, split, budget=Budget(steps=200, batch_size=16, seed=seed), scales=InitialScales(all_weights=scale)
                 )  # fmt: skip
                 warned = int(outcome.warnings[0].split("scale of ")[1].split()[0]) if outcome.warnings else 0
                 found[f"{mode} {scale:g}"] = [outcome.measures["accuracy"].value, warned]
