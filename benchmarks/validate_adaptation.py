@@ -36,9 +36,9 @@ from carryover.adaptation.outcome import Split, run_plan
 from carryover.adaptation.phases import Budget, all_features
 from carryover.adaptation.plans import PLANS, Phase, Plan
 from carryover.adaptation.run import adapt
-from carryover.models.initial_scales import InitialScales
 from carryover.measures.kernel_change import kernel_distance_estimate
 from carryover.measures.logme import logme
+from carryover.models.initial_scales import InitialScales
 
 ROOT = Path(__file__).resolve().parents[1]
 SCALES, LABELS = (1.0, 0.5, 0.25, 0.125), (10, 50, 200)
@@ -81,7 +81,11 @@ def scales(cells: Cells, seeds: int) -> None:
                 if mode == "frozen" and (scale == 0.5 or n != 10):
                     continue
                 outcome = run_plan(
-                    make, plan, split, budget=Budget(steps=200, batch_size=16, seed=seed), scales=InitialScales(all_weights=scale)
+                    make,
+                    plan,
+                    split,
+                    budget=Budget(steps=200, batch_size=16, seed=seed),
+                    scales=InitialScales(all_weights=scale),
                 )  # fmt: skip
                 warned = int(outcome.warnings[0].split("scale of ")[1].split()[0]) if outcome.warnings else 0
                 found[f"{mode} {scale:g}"] = [outcome.measures["accuracy"].value, warned]
