@@ -11,7 +11,8 @@ from real_input import data_root
 from scipy.stats import spearmanr
 
 from carryover._core.seeding import derive_generator
-from carryover.adaptation.forecast import ForecastSpec, forecast_plan, tangent_kernel
+from carryover.adaptation.forecast import forecast_plan, tangent_kernel
+from carryover.adaptation.measuring_specs import ForecastSpec
 from carryover.adaptation.outcome import Split, run_plan
 from carryover.adaptation.phases import Budget, all_features
 from carryover.adaptation.plans import PLANS

@@ -11,12 +11,12 @@ from carryover._core.errors import InputError
 from carryover.adaptation.forecast import (
     PROBE,
     TANGENT,
-    ForecastSpec,
     forecast_plan,
     forecast_record,
     put_random_head,
     tangent_kernel,
 )
+from carryover.adaptation.measuring_specs import ForecastSpec
 from carryover.adaptation.outcome import Split
 from carryover.adaptation.phases import all_features
 from carryover.adaptation.plans import PLANS, Phase, Plan

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from carryover._core.errors import InputError
 from carryover.adaptation.counterfactual import shuffle_pretraining
+from carryover.adaptation.measuring_specs import RegimeSpec
 from carryover.adaptation.network import AdaptedNetwork
 from carryover.adaptation.outcome import Split, run_plan
 from carryover.adaptation.phases import Budget, Examples, all_scores
 from carryover.adaptation.plans import PLANS, Phase, Plan
-from carryover.adaptation.regime import RegimeSpec, measure_regime, regime_record
+from carryover.adaptation.regime import check_regime_memory, measure_regime, regime_record
 from carryover.adaptation.tangent import at_state, tangent_scores
 from carryover.models.preprocessing import Preprocessing
 from carryover.models.readout import FeatureFunction, flatten_positions
@@ -181,6 +182,17 @@ def test_a_memory_budget_that_was_asked_for_and_is_too_small_is_refused():
         regime_record(
             outcome, new_network, big, spec=dataclasses.replace(tight, examples=1200), budget=BUDGET
         )
+
+
+def test_memory_is_checked_before_anything_is_trained():
+    tight = RegimeSpec(examples=1200, memory_mib=1)
+    images = FRESH.images.repeat(20, 1, 1, 1)
+    plans = [PLANS["linear_probe"], PLANS["fine_tuning"]]
+    with pytest.raises(InputError, match=r"memory_budget must be at least .* bytes"):
+        check_regime_memory(new_network, plans, images, tight)
+    for spec in (dataclasses.replace(tight, memory_mib=None), dataclasses.replace(tight, plans="none")):
+        check_regime_memory(new_network, plans, images, spec)
+    check_regime_memory(new_network, plans, images, RegimeSpec(memory_mib=64))
 
 
 @pytest.mark.parametrize(

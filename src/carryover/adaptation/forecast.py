@@ -17,6 +17,7 @@ from carryover._core.errors import InputError, NotComputedError
 from carryover._core.results import Estimate
 from carryover._core.seeding import derive_seed
 from carryover.adaptation.lora import add_low_rank
+from carryover.adaptation.measuring_specs import ForecastSpec
 from carryover.adaptation.network import AdaptedNetwork
 from carryover.adaptation.outcome import MakeNetwork, Split, new_network, run_phases
 from carryover.adaptation.phases import Budget, Examples, all_features
@@ -28,45 +29,12 @@ from carryover.measures.kernel_ridge import fit_kernel_ridge_path
 from carryover.measures.probe import accuracy_estimate, r2_estimate
 from carryover.measures.ridge import fit_ridge_path
 from carryover.models.initial_scales import InitialScales
-from carryover.models.ntk import DEFAULT_BUDGET, trace_kernel
+from carryover.models.ntk import trace_kernel
 from carryover.models.patterns import matching
 from carryover.models.seeding import seeded_torch
 
 PROBE, TANGENT = "ridge leave-one-out", "tangent kernel ridge leave-one-out"
 BOUNDED = "the tangent probe trains to the end, and knows nothing of a ball that stops the weights before"
-MIB = 1 << 20
-
-
-@dataclass(frozen=True)
-class ForecastSpec:
-    """[forecast]: whether plans are forecast before they run, and at what cost.
-
-    ``heads``: random outputs that gradients are taken of; ``most_labels``: beyond these training labels the tangent
-    probe takes that many of them (its forecast is then for fewer labels, and says so); ``pilot``: the share of the
-    plan's steps that is run first to see whether the kernel moves; ``memory_mib`` for kernels, None: 1 GiB.
-    """
-
-    make: bool = True
-    heads: int = 4
-    most_labels: int = 256
-    pilot: float = 0.1
-    memory_mib: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.heads < 1 or self.most_labels < LEAST_EXAMPLES:
-            raise InputError(
-                f"forecast.heads must be >= 1 and most_labels >= {LEAST_EXAMPLES}, got {self.heads} and "
-                f"{self.most_labels}"
-            )
-        if not 0.0 < self.pilot <= 1.0:
-            raise InputError(f"forecast.pilot must lie in (0, 1], got {self.pilot:g}")
-        if self.memory_mib is not None and self.memory_mib < 1:
-            raise InputError(f"forecast.memory_mib must be >= 1, got {self.memory_mib}")
-
-    @property
-    def memory_budget(self) -> int:
-        """Bytes."""
-        return DEFAULT_BUDGET if self.memory_mib is None else self.memory_mib * MIB
 
 
 @dataclass(frozen=True)

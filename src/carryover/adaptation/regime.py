@@ -1,8 +1,9 @@
 """Which learning regime a plan's run was in: kernels, the linearised network, and a run without pretraining."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from carryover._core.errors import InputError, NotComputedError
 from carryover._core.results import Estimate
 from carryover._core.seeding import derive_seed
 from carryover.adaptation.counterfactual import shuffle_pretraining
+from carryover.adaptation.measuring_specs import RegimeSpec
 from carryover.adaptation.network import AdaptedNetwork
 from carryover.adaptation.outcome import (
     MakeNetwork,
@@ -23,48 +25,19 @@ from carryover.adaptation.outcome import (
     run_phases,
 )
 from carryover.adaptation.phases import Budget, all_scores
+from carryover.adaptation.plans import Plan
 from carryover.adaptation.regime_layers import LayerChange, layer_changes
 from carryover.adaptation.regime_map import DEPENDENT_FROM, RICH_BELOW, Placement, advice, place
 from carryover.adaptation.tangent import at_state, tangent_scores
 from carryover.measures.kernel_change import (
-    LEAST_EXAMPLES,
     kernel_distance_estimate,
     kernel_growth,
 )
 from carryover.measures.kernels import kernel_target_alignment
 from carryover.measures.prediction_distance import prediction_distance
 from carryover.models.initial_scales import InitialScales
-from carryover.models.ntk import DEFAULT_BUDGET, trace_kernel
-
-MIB = 1 << 20
-
-
-@dataclass(frozen=True)
-class RegimeSpec:
-    """[regime]: whose regime is measured, and how well.
-
-    ``plans``: "winner", "all" or "none"; a plan costs about four more runs of it (linearised, other batches, without
-    pretraining) and two kernels.  ``examples``: of the test examples, those that kernels are taken on.
-    ``memory_mib``: what kernels may hold beside the network; None: 1 GiB, and where that is too small the regime
-    abstains instead of stopping the run.
-    """
-
-    plans: Literal["winner", "all", "none"] = "winner"
-    examples: int = 64
-    memory_mib: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.plans not in ("winner", "all", "none"):
-            raise InputError(f"regime.plans must be 'winner', 'all' or 'none', got {self.plans!r}")
-        if self.examples < LEAST_EXAMPLES:
-            raise InputError(f"regime.examples must be >= {LEAST_EXAMPLES}, got {self.examples}")
-        if self.memory_mib is not None and self.memory_mib < 1:
-            raise InputError(f"regime.memory_mib must be >= 1, got {self.memory_mib}")
-
-    @property
-    def memory_budget(self) -> int:
-        """Bytes."""
-        return DEFAULT_BUDGET if self.memory_mib is None else self.memory_mib * MIB
+from carryover.models.ntk import check_memory, trace_kernel
+from carryover.models.patterns import matching
 
 
 @dataclass(frozen=True)
@@ -78,6 +51,23 @@ class Regime:
     features: LayerChange
     balances: tuple[Any, ...]
     alignments: dict[str, float | None] = field(default_factory=dict)
+
+
+def check_regime_memory(make: MakeNetwork, plans: Sequence[Plan], images: Tensor, spec: RegimeSpec) -> None:
+    """Raise InputError before anything is trained where a memory budget that was asked for is too small."""
+    if spec.memory_mib is None or spec.plans == "none":
+        return
+    network = make()
+    names = [name for name, _ in network.named_parameters()]
+    for plan in plans:
+        last = plan.phases[-1]
+        if last.lora is None:  # low-rank additions are smaller than what they add to
+            check_memory(
+                network,
+                images[: spec.examples],
+                memory_budget=spec.memory_budget,
+                parameters=matching(names, last.trains),
+            )
 
 
 def measure_regime(

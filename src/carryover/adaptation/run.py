@@ -18,7 +18,7 @@ from carryover.adaptation.kept import kept
 from carryover.adaptation.outcome import PlanOutcome, example_losses, measures_of, run_plan
 from carryover.adaptation.phases import Budget, Examples, all_scores
 from carryover.adaptation.plans import Plan
-from carryover.adaptation.regime import regime_record
+from carryover.adaptation.regime import check_regime_memory, regime_record
 from carryover.adaptation.result import choice_record, outcome_record
 from carryover.adaptation.saving import save_predictor
 from carryover.adaptation.specs import SPEC_VERSION, AdaptSpec
@@ -64,6 +64,7 @@ def adapt(spec: AdaptSpec, folder: str | Path, options: AdaptOptions | None = No
     options, folder = options or AdaptOptions(), Path(folder).expanduser()
     inputs = open_adaptation(spec, device=options.device)
     record = _run_record(spec, inputs)
+    check_regime_memory(inputs.make, spec.chosen, inputs.split.test.images, spec.regime)
     with run_folder(folder, record):
         forecasts = _forecasts(spec, inputs, folder=folder, options=options)
         outcomes = []

@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 
 from carryover._core.checks import check_range
 from carryover._core.errors import InputError, did_you_mean
-from carryover.adaptation.forecast import ForecastSpec
+from carryover.adaptation.measuring_specs import ForecastSpec, RegimeSpec
 from carryover.adaptation.plans import PLANS, Plan
-from carryover.adaptation.regime import RegimeSpec
 from carryover.diagnosis.specs import ModelSpec, TargetSpec
 from carryover.models.initial_scales import InitialScales
 

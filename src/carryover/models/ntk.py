@@ -78,6 +78,18 @@ def full_kernel(
         return _streamed(network, inputs, size, stream_plan(size, memory_budget))
 
 
+def check_memory(
+    network: nn.Module,
+    inputs: Tensor,
+    *,
+    memory_budget: int,
+    parameters: Iterable[str] | None = None,
+) -> None:
+    """Raise what :func:`trace_kernel` would raise for a budget that is too small, after one pass of one example."""
+    with frozen(network):
+        stream_plan(_measure(network, inputs, parameters, full=False), memory_budget)
+
+
 def _measure(
     network: nn.Module, inputs: Tensor, parameters: Iterable[str] | None, *, full: bool
 ) -> KernelSize:
