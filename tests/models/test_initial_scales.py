@@ -13,6 +13,7 @@ from carryover.models.initial_scales import (
     cancelled_scales,
     scale_weights,
 )
+from carryover.models.loading import ModelSource, load_model
 from carryover.models.preprocessing import Preprocessing
 from carryover.models.readout import FeatureFunction, average_positions
 from carryover.models.records import LoadedModel
@@ -106,3 +107,18 @@ def test_the_warning_names_the_layers():
 def test_bad_input(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_in_a_scaled_residual_network_batch_norm_cancels_every_convolution_and_frozen_none():
+    """Branches that scaling made small change the features little, which is not the same as nothing."""
+    source = ModelSource(name="resnet", factory="carryover.models.backbones:cifar_resnet20")
+    adapted = AdaptedNetwork(load_model(source), width=64, n_outputs=2)
+    images = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+    changed = scale_weights(adapted, adapted.encoder, InitialScales(all_weights=0.25))
+    convolutions = [
+        f"encoder.{name}" for name, layer in adapted.encoder.named_modules() if isinstance(layer, nn.Conv2d)
+    ]
+    for mode, expected in (("train", convolutions), ("frozen", [])):
+        adapted.batch_norm = mode
+        found = cancelled_scales(adapted, adapted.encoder, images, features=adapted.features, changed=changed)
+        assert found == expected
