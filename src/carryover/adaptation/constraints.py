@@ -14,14 +14,19 @@ from carryover._core.errors import InputError
 class Anchor:
     """Copies of parameters as pretraining left them: the point that distances are measured from.
 
-    ``names`` of parameters of ``network`` that need gradients and had a pretrained value.
+    ``names`` of parameters of ``network`` that need gradients and had a pretrained value; ``start`` gives these values
+    by name, by default they are the weights as they are now.
     """
 
-    def __init__(self, network: nn.Module, names: Iterable[str]) -> None:
+    def __init__(
+        self, network: nn.Module, names: Iterable[str], start: Mapping[str, Tensor] | None = None
+    ) -> None:
         weights = dict(network.named_parameters())
         self.names = tuple(names)
         self.weights: list[Tensor] = [weights[name] for name in self.names]
-        self.start: list[Tensor] = [weight.detach().clone() for weight in self.weights]
+        self.start: list[Tensor] = [
+            weights[name].detach().clone() if start is None else start[name] for name in self.names
+        ]
         layers = {name: place for place, name in enumerate(dict.fromkeys(map(_layer, self.names)))}
         self.layer_of = torch.tensor([layers[_layer(name)] for name in self.names], dtype=torch.int64)
 

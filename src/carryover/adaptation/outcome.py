@@ -1,19 +1,21 @@
 """A whole plan on labelled examples: its phases in turn, what it predicts, and where its loss comes from."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from carryover._core.errors import NotComputedError
 from carryover._core.results import Estimate
 from carryover._core.seeding import derive_seed
-from carryover.adaptation.decomposition import Decomposition, decompose
-from carryover.adaptation.network import AdaptedNetwork
+from carryover.adaptation.decomposition import NO_LONGER, NO_POOL, Decomposition, decompose
+from carryover.adaptation.network import AdaptedNetwork, encoder_weights
 from carryover.adaptation.phases import Budget, Examples, PhaseResult, all_scores, run_phase
 from carryover.adaptation.plans import Phase, Plan
 from carryover.adaptation.scales import InitialScales, cancellation_warning, cancelled_scales, scale_weights
@@ -68,15 +70,24 @@ def run_plan(
     With a pool the best constrained adaptation is looked for by the same plan on the pool, for ``pool_steps`` (by
     default four times the budget's).  ``longer`` trains on for as many steps again to see the optimisation gap.
     ``options.folder`` keeps each phase's checkpoints in a folder of its own, from which a stopped run goes on.
+    A phase that diverges is a warning where it keeps the best weights, else NotComputedError is raised with the reason;
+    where only the pool's phases or the longer ones diverge, the decomposition's parts that need them abstain.
     """
     options = options or LoopOptions()
     network, warnings = _new(make, scales, split.train)
+    start = encoder_weights(network)
     phases = _run(network, plan, split, budget=budget, options=options, folder=options.folder)
+    warnings += tuple(phase.warning for phase in phases if phase.warning is not None)
     if not phases[-1].done:
         return PlanOutcome(plan, network, phases, False, warnings=warnings)
-    train, test = example_losses(network, split.train), example_losses(network, split.test)
-    best = _best(make, plan, split, budget=budget, scales=scales, steps=pool_steps or 4 * budget.steps)
-    continued = _continued(network, plan, split, budget) if longer else None
+    train, test = (_finite_losses(network, part) for part in (split.train, split.test))
+    many = pool_steps or 4 * budget.steps
+    best, no_best = _unless_diverged(
+        lambda: _best(make, plan, split, budget=budget, scales=scales, steps=many), NO_POOL
+    )
+    continued, no_longer = _unless_diverged(
+        lambda: _continued(network, plan, split, budget, start) if longer else None, NO_LONGER
+    )
     scores = all_scores(network, split.test.images).cpu().numpy()
     return PlanOutcome(
         plan=plan,
@@ -91,6 +102,8 @@ def run_plan(
             best_train_losses=None if best is None else example_losses(best, split.train),
             best_test_losses=None if best is None else example_losses(best, split.test),
             longer_train_losses=continued,
+            no_best=no_best,
+            no_longer=no_longer,
         ),
         warnings=warnings,
     )
@@ -114,6 +127,24 @@ def example_losses(network: AdaptedNetwork, data: Examples) -> np.ndarray:
     return (scores[:, 0] - data.targets.double()).square().cpu().numpy()
 
 
+def _finite_losses(network: AdaptedNetwork, data: Examples) -> np.ndarray:
+    """The loss of each example; NotComputedError where one is NaN or infinite."""
+    losses = example_losses(network, data)
+    if not np.isfinite(losses).all():
+        raise NotComputedError(
+            "the adapted network's losses are NaN or infinite: try a smaller learning rate"
+        )
+    return losses
+
+
+def _unless_diverged(find: Callable[[], Any], reason: str) -> tuple[Any, str]:
+    """What ``find`` gives, and why it may be None: for ``reason``, or because it diverged."""
+    try:
+        return find(), reason
+    except NotComputedError as error:
+        return None, f"what it is compared with was not found: {error}"
+
+
 def _new(
     make: MakeNetwork, scales: InitialScales | None, data: Examples
 ) -> tuple[AdaptedNetwork, tuple[str, ...]]:
@@ -134,7 +165,8 @@ def _run(
     options: LoopOptions,
     folder: Path | None,
 ) -> tuple[PhaseResult, ...]:
-    found = []
+    """The phases in turn on a new network, whose weights are the pretrained ones."""
+    found, start = [], encoder_weights(network)
     for number, phase in enumerate(plan.phases):
         own = None if folder is None else Path(folder) / f"phase-{number}"
         found.append(
@@ -145,6 +177,7 @@ def _run(
                 budget=budget,
                 validation=split.validation,
                 options=dataclasses.replace(options, folder=own),
+                pretrained=start,
             )
         )
         if not found[-1].done:
@@ -161,7 +194,7 @@ def _best(
     scales: InitialScales | None,
     steps: int,
 ) -> AdaptedNetwork | None:
-    """The plan's weights on the pool."""
+    """The plan's weights on the pool; NotComputedError where they diverge."""
     if split.pool is None:
         return None
     network, _ = _new(make, scales, split.pool)
@@ -171,8 +204,13 @@ def _best(
     return network
 
 
-def _continued(network: AdaptedNetwork, plan: Plan, split: Split, budget: Budget) -> np.ndarray | None:
-    """Training losses after the last phase's descent once more, on a network that is put back afterwards."""
+def _continued(
+    network: AdaptedNetwork, plan: Plan, split: Split, budget: Budget, start: Mapping[str, Tensor]
+) -> np.ndarray | None:
+    """Training losses after the last phase's descent once more, on a network that is put back afterwards.
+
+    ``start``: the pretrained weights, which the phase's constraint is about.
+    """
     last: Phase = plan.phases[-1]
     if last.solve != "descent" or last.lora is not None:
         return None
@@ -180,10 +218,11 @@ def _continued(network: AdaptedNetwork, plan: Plan, split: Split, budget: Budget
     needs = {name: weight.requires_grad for name, weight in network.named_parameters()}
     phase = dataclasses.replace(last, keep="last")
     more = dataclasses.replace(budget, seed=derive_seed(budget.seed, "longer") % 2**32)
-    run_phase(network, phase, split.train, budget=more)
-    losses = example_losses(network, split.train)
-    with torch.no_grad():
-        network.load_state_dict(kept)
-    for name, weight in network.named_parameters():
-        weight.requires_grad_(needs[name])
-    return losses
+    try:
+        run_phase(network, phase, split.train, budget=more, pretrained=start)
+        return _finite_losses(network, split.train)
+    finally:
+        with torch.no_grad():
+            network.load_state_dict(kept)
+        for name, weight in network.named_parameters():
+            weight.requires_grad_(needs[name])

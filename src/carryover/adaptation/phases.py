@@ -1,7 +1,7 @@
 """Running one phase of a plan: the exact probe, or descent under the phase's constraint."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from carryover._core.errors import InputError
 from carryover._core.seeding import derive_seed
 from carryover.adaptation.best import BestWeights
 from carryover.adaptation.constraints import Anchor
+from carryover.adaptation.diverging import exploded, put_back
 from carryover.adaptation.lora import add_low_rank
 from carryover.adaptation.network import AdaptedNetwork, pretrained_names
 from carryover.adaptation.plans import Phase
@@ -20,7 +21,8 @@ from carryover.adaptation.selection import train_only
 from carryover.measures.ridge import fit_ridge_path
 from carryover.objectives.keyed import Key
 from carryover.objectives.views import Views
-from carryover.training.loop import LoopOptions, LoopResult, LoopSpec, train
+from carryover.training.divergence import DivergedError
+from carryover.training.loop import LoopOptions, LoopSpec, train
 
 STILL = Views(least_area=1.0, flip=0.0, jitter=0.0, grey=0.0)
 _BATCH = 256
@@ -55,7 +57,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """``steps`` descended, ``best_step`` kept (None: the last), distances from the pretrained weights by parameter."""
+    """``steps`` descended, ``best_step`` kept (None: the last), distances from the pretrained weights by parameter.
+
+    ``diverged_at``: the step at which the descent was stopped because it diverged, None where it did not; the weights
+    are then the best ones before it, and ``warning`` says so.
+    """
 
     name: str
     steps: int
@@ -63,6 +69,8 @@ class PhaseResult:
     penalty: float | None = None
     distances: Mapping[str, float] = field(default_factory=dict)
     done: bool = True
+    diverged_at: int | None = None
+    warning: str | None = None
 
 
 def run_phase(
@@ -73,12 +81,16 @@ def run_phase(
     budget: Budget,
     validation: Examples | None = None,
     options: LoopOptions | None = None,
+    pretrained: Mapping[str, Tensor] | None = None,
 ) -> PhaseResult:
     """Adapt ``network`` in place by one phase.
 
     ``validation`` (a part of the training labels, never the test's) is needed where the phase keeps the best weights.
-    Raises InputError for patterns that match nothing and one class alone, NotComputedError for a loss that is not
-    finite.
+    ``pretrained`` weights by name are what distances, penalty and ball are about: by default the network's as they are.
+    A descent that diverges (a loss, gradient or weight that is NaN or infinite, a loss of EXPLODED times what scores of
+    0 lose) is stopped: with the best weights before it where the phase keeps those.  Where there are none
+    NotComputedError is raised with step and learning rate, and checkpoints stay where they are.
+    Raises InputError for patterns that match nothing and for one class alone.
     """
     if data.is_classification and len(data.targets.unique()) < 2:
         raise InputError("all training examples have the same class: nothing can be learned from them")
@@ -89,7 +101,13 @@ def run_phase(
             f"phase {phase.name!r} keeps the best weights on validation examples, and there are none"
         )
     return _descend(
-        network, phase, data, budget=budget, validation=validation, options=options or LoopOptions()
+        network,
+        phase,
+        data,
+        budget=budget,
+        validation=validation,
+        options=options or LoopOptions(),
+        pretrained=pretrained,
     )
 
 
@@ -115,41 +133,51 @@ def _descend(
     budget: Budget,
     validation: Examples | None,
     options: LoopOptions,
+    pretrained: Mapping[str, Tensor] | None,
 ) -> PhaseResult:
     patterns = phase.trains
     if phase.lora is not None:
         patterns = add_low_rank(network, phase.lora, seed=derive_seed(budget.seed, "lora", phase.name))
     train_only(network, patterns)
     network.batch_norm = phase.batch_norm
-    anchor = Anchor(network, pretrained_names(network))
+    anchor = Anchor(network, pretrained_names(network), pretrained)
     best = BestWeights(network) if phase.keep == "best_on_validation" else None
     steps = max(1, round(phase.share * budget.steps))
+
+    zeros = torch.zeros(len(data), network.head.out_features, device=data.targets.device)
+    done, at, warning = True, None, None
+    try:
+        found = train(
+            network if best is None else best,
+            _loss(network, phase, anchor, data, budget),
+            n_examples=len(data),
+            spec=_loop_spec(phase, budget, steps, n=len(data)),
+            options=options,
+            after_step=_after_step(phase, anchor, best, steps=steps, validation=validation),
+            wrong=exploded(float(prediction_loss(zeros, data.targets))),
+        )
+        steps, done = found.step, found.done
+        if done and best is not None:
+            best.restore()
+    except DivergedError as error:
+        steps, at, warning = error.step - 1, error.step, put_back(phase, error, best)
+    network.eval()
+    best_step = None if best is None else int(best.step)
+    return PhaseResult(phase.name, steps, best_step, None, dict(anchor.distances()), done, at, warning)
+
+
+def _after_step(
+    phase: Phase, anchor: Anchor, best: BestWeights | None, *, steps: int, validation: Examples | None
+) -> Callable[[int], None]:
+    """What is done once the weights have moved: onto the ball, and looking whether they are the best so far."""
 
     def after_step(finished: int) -> None:
         if phase.radius < math.inf:
             anchor.project(phase.radius, by_layer=phase.by_layer)
         if best is not None and (finished % best_every(steps) == 0 or finished == steps):
-            best.offer(finished, -mean_loss(network, validation))
+            best.offer(finished, -mean_loss(best.network, validation))
 
-    found = train(
-        network if best is None else best,
-        _loss(network, phase, anchor, data, budget),
-        n_examples=len(data),
-        spec=_loop_spec(phase, budget, steps, n=len(data)),
-        options=options,
-        after_step=after_step,
-    )
-    return _finished(network, phase, found, best, anchor)
-
-
-def _finished(
-    network: AdaptedNetwork, phase: Phase, found: LoopResult, best: BestWeights | None, anchor: Anchor
-) -> PhaseResult:
-    if found.done and best is not None:
-        best.restore()
-    network.eval()
-    step = None if best is None else int(best.step)
-    return PhaseResult(phase.name, found.step, step, None, dict(anchor.distances()), found.done)
+    return after_step
 
 
 def _loss(network: AdaptedNetwork, phase: Phase, anchor: Anchor, data: Examples, budget: Budget):
