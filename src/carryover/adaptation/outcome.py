@@ -81,6 +81,8 @@ def run_plan(
     if not phases[-1].done:
         return PlanOutcome(plan, network, phases, False, warnings=warnings)
     train, test = (_finite_losses(network, part) for part in (split.train, split.test))
+    if split.validation is not None:
+        _finite_losses(network, split.validation)
     many = pool_steps or 4 * budget.steps
     best, no_best = _unless_diverged(
         lambda: _best(make, plan, split, budget=budget, scales=scales, steps=many), NO_POOL
@@ -110,7 +112,16 @@ def run_plan(
 
 
 def measures_of(scores: np.ndarray, targets: np.ndarray, losses: np.ndarray) -> dict[str, Estimate]:
-    """Accuracy and log loss (nats) of scores (t, K) for class codes; R2 and mean squared error for numbers."""
+    """Accuracy and log loss (nats) of scores (t, K) for class codes; R2 and mean squared error for numbers.
+
+    All are failed where a loss is NaN or infinite.
+    """
+    if not np.isfinite(losses).all():
+        failed = Estimate.missing(
+            "failed", "the adapted network's losses on these examples are NaN or infinite"
+        )
+        names = ("r2", "mse") if np.issubdtype(targets.dtype, np.floating) else ("accuracy", "log_loss")
+        return dict.fromkeys(names, failed)
     if np.issubdtype(targets.dtype, np.floating):
         return {"r2": r2_estimate(targets, scores[:, 0]), "mse": mean_loss_estimate(losses)}
     return {

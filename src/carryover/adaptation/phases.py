@@ -15,7 +15,7 @@ from carryover.adaptation.best import BestWeights
 from carryover.adaptation.constraints import Anchor
 from carryover.adaptation.diverging import exploded, put_back
 from carryover.adaptation.lora import add_low_rank
-from carryover.adaptation.network import AdaptedNetwork, pretrained_names
+from carryover.adaptation.network import AdaptedNetwork, pretrained_name, pretrained_names
 from carryover.adaptation.plans import Phase
 from carryover.adaptation.selection import train_only
 from carryover.measures.ridge import fit_ridge_path
@@ -100,15 +100,8 @@ def run_phase(
         raise InputError(
             f"phase {phase.name!r} keeps the best weights on validation examples, and there are none"
         )
-    return _descend(
-        network,
-        phase,
-        data,
-        budget=budget,
-        validation=validation,
-        options=options or LoopOptions(),
-        pretrained=pretrained,
-    )
+    given = {"validation": validation, "options": options or LoopOptions(), "pretrained": pretrained}
+    return _descend(network, phase, data, budget=budget, **given)
 
 
 def _probe(network: AdaptedNetwork, phase: Phase, data: Examples) -> PhaseResult:
@@ -140,7 +133,9 @@ def _descend(
         patterns = add_low_rank(network, phase.lora, seed=derive_seed(budget.seed, "lora", phase.name))
     train_only(network, patterns)
     network.batch_norm = phase.batch_norm
-    anchor = Anchor(network, pretrained_names(network), pretrained)
+    names = pretrained_names(network)
+    start = None if pretrained is None else {name: pretrained[pretrained_name(name)] for name in names}
+    anchor = Anchor(network, names, start)
     best = BestWeights(network) if phase.keep == "best_on_validation" else None
     steps = max(1, round(phase.share * budget.steps))
 

@@ -1,6 +1,7 @@
 """``carryover adapt``: adapt a network to labelled images by one plan, or compare them all under one budget."""
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,9 +78,11 @@ def adapt_and_report(spec: Any, out: Path, *, device: str, threads: int, console
 
     from carryover._core.errors import InputError, NotComputedError
     from carryover.adaptation.run import AdaptOptions, adapt
-    from carryover.cli.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
+    from carryover.cli.exit_codes import EXIT_DONE, EXIT_INTERRUPTED, EXIT_NOTHING
     from carryover.cli.stopping import stop_on_signal
 
+    if threads < 1:
+        raise InputError(f"threads must be >= 1, got {threads}")
     torch.set_num_threads(threads)
     with threadpool_limits(threads), stop_on_signal() as stop:
         options = AdaptOptions(
@@ -88,7 +91,8 @@ def adapt_and_report(spec: Any, out: Path, *, device: str, threads: int, console
         try:
             found = adapt(spec, out, options)
         except NotComputedError as error:
-            raise InputError(str(error)) from error
+            print(f"carryover: {error}", file=sys.stderr)
+            return EXIT_NOTHING
     if not found.done:
         console.print(
             f"Stopped, with a checkpoint in {out}. Run the same command again to go on.", markup=False
@@ -101,10 +105,14 @@ def adapt_and_report(spec: Any, out: Path, *, device: str, threads: int, console
 
 
 def comparison(record: Mapping[str, Any]) -> list[str]:
-    """A line for each plan, the winner first and named."""
-    rows = sorted(record["plans"], key=lambda row: row["validation_loss"])
-    lines = [_line(row) for row in rows]
-    return [*lines, record["choice"]["sentence"]]
+    """A line for each plan, the winner first and named, those that failed last; then what there is to warn of."""
+    finished = [row for row in record["plans"] if row["status"] == "ok"]
+    lines = [_line(row) for row in sorted(finished, key=lambda row: row["validation_loss"])]
+    lines += [
+        f"{row['plan']}: {row['status']}, {row['reason']}" for row in record["plans"] if row not in finished
+    ]
+    lines.append(record["choice"]["sentence"])
+    return lines + [f"Warning, {row['plan']}: {said}" for row in record["plans"] for said in row["warnings"]]
 
 
 def _line(row: Mapping[str, Any]) -> str:
