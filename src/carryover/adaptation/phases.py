@@ -128,17 +128,12 @@ def _descend(
     options: LoopOptions,
     pretrained: Mapping[str, Tensor] | None,
 ) -> PhaseResult:
-    patterns = phase.trains
-    if phase.lora is not None:
-        patterns = add_low_rank(network, phase.lora, seed=derive_seed(budget.seed, "lora", phase.name))
-    train_only(network, patterns)
-    network.batch_norm = phase.batch_norm
+    _open(network, phase, seed=budget.seed)
     names = pretrained_names(network)
     start = None if pretrained is None else {name: pretrained[pretrained_name(name)] for name in names}
     anchor = Anchor(network, names, start)
     best = BestWeights(network) if phase.keep == "best_on_validation" else None
     steps = max(1, round(phase.share * budget.steps))
-
     zeros = torch.zeros(len(data), network.head.out_features, device=data.targets.device)
     done, at, warning = True, None, None
     try:
@@ -159,6 +154,15 @@ def _descend(
     network.eval()
     best_step = None if best is None else int(best.step)
     return PhaseResult(phase.name, steps, best_step, None, dict(anchor.distances()), done, at, warning)
+
+
+def _open(network: AdaptedNetwork, phase: Phase, *, seed: int) -> None:
+    """Let what the phase trains have gradients, and batch norms do as it says."""
+    patterns = phase.trains
+    if phase.lora is not None:
+        patterns = add_low_rank(network, phase.lora, seed=derive_seed(seed, "lora", phase.name))
+    train_only(network, patterns)
+    network.batch_norm = phase.batch_norm
 
 
 def _after_step(
