@@ -1,14 +1,16 @@
 """`make bench`: every benchmark, one table.  Ratios are measured in one run, interleaved, medians of several.
 
 python benchmarks/run.py [TOPIC ...]       topics: startup, scores, other_scores, extraction, diagnosis, theory,
-                                           pretraining, regimes, large
+                                           pretraining, regimes, adaptation, large
 """
 
 import importlib
 import sys
 from collections.abc import Sequence
 
-TOPICS = ("startup", "scores", "other_scores", "extraction", "diagnosis", "theory", "pretraining", "regimes")
+TOPICS = (
+    "startup", "scores", "other_scores", "extraction", "diagnosis", "theory", "pretraining", "regimes", "adaptation",
+)  # fmt: skip
 """Run by default; `large` (a million rows, half an hour) only when it is named."""
 
 

@@ -205,3 +205,15 @@ def test_folders_count_from_the_config_file(tmp_path):
     config.write_text('adaptations = "adapted"\n[[models]]\nfeatures = "f.npz"\n')
     with pytest.raises(InputError, match="adaptations must be a list"):
         read_config(config)
+
+
+def test_plans_that_failed_are_kept_apart_from_those_that_did_not(tmp_path):
+    found = result()
+    found["plans"].append({"plan": "wild", "status": "failed", "reason": "the loss is nan", "history": []})
+    folder = write_run(tmp_path / "adapted", found=found)
+    record = adaptation_record(matched(folder, candidate("mine", "w1"))[0])
+    assert record["failed"] == [{"plan": "wild", "reason": "the loss is nan"}]
+    assert "wild" not in {plan["plan"] for plan in record["plans"]}
+    del found["plans"][-1]["reason"]
+    with pytest.raises(InputError, match="reason is missing"):
+        matched(write_run(tmp_path / "damaged", found=found), candidate("mine", "w1"))

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from datasets import ClassLabel, Dataset, Features, Image, Value
+from adapt_files import STRIPES_CONFIG as CONFIG
+from adapt_files import adapted, write_stripes
+from datasets import ClassLabel, Dataset, Features, Image
 from PIL import Image as Pillow
 from safetensors.torch import load_file
 from transformers import ViTConfig, ViTModel
@@ -19,54 +21,10 @@ from carryover.cli.main import run
 from carryover.pretraining.run import pretrain
 from carryover.pretraining.specs import PretrainSpec
 
-CONFIG = """
-plan = "all"
-
-[model]
-factory = "carryover.models.backbones:small_cnn"
-arguments = { n_classes = 3, channels = 1, width = 4 }
-
-[target]
-path = "stripes.parquet"
-n_labels = 60
-
-[train]
-steps = 12
-batch_size = 8
-
-[[plans]]
-name = "late layers"
-
-[[plans.phases]]
-name = "late"
-trains = ["encoder.encoder.8.*", "head.*"]
-keep = "best_on_validation"
-"""
-
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """Grey 8 x 8 stripes of three widths with noise, 160 with labels."""
-    generator = np.random.default_rng(0)
-    labels = np.arange(160) % 3
-    waves = np.sin(np.arange(8)[None, None, :] * (labels[:, None, None] + 1)) * 60 + 128
-    pixels = np.clip(waves + 25 * generator.normal(size=(160, 8, 8)), 0, 255).astype(np.uint8)
-    rows = {"image": [Pillow.fromarray(one) for one in pixels], "label": labels}
-    names = ClassLabel(names=["wide", "middle", "narrow"])
-    Dataset.from_dict(rows, features=Features({"image": Image(), "label": names})).to_parquet(
-        tmp_path / "stripes.parquet"
-    )
-    numbers = {"image": rows["image"], "label": labels + 0.25}
-    Dataset.from_dict(numbers, features=Features({"image": Image(), "label": Value("float64")})).to_parquet(
-        tmp_path / "numbers.parquet"
-    )
-    path = tmp_path / "config.toml"
-    path.write_text(CONFIG)
-    return path
-
-
-def adapted(config: Path, out: Path, *flags: str) -> int:
-    return run(["adapt", str(config), "--out", str(out), "--threads", "1", *flags])
+    return write_stripes(tmp_path)
 
 
 def test_all_plans_are_compared_and_the_winner_predicts(config, tmp_path, capsys):

@@ -140,6 +140,13 @@ def test_a_plan_without_a_regime_or_a_distance_is_said(adapted, page_of):
     assert "learning: not measured" in text
 
 
+def test_plans_that_failed_and_losses_without_a_limit_are_said(adapted, page_of):
+    _first_run(adapted)["failed"] = [{"plan": "wild", "reason": "the loss is nan at step 3"}]
+    _plan(adapted, "ball")["decomposition"]["best_is_at_most"] = None
+    text = _text(page_of(adapted))
+    assert "wild failed the loss is nan at step 3" in text and "no finite limit" in text
+
+
 def test_hostile_names_are_text_in_both_sections(examples, adapted, page_of):
     run = _first_run(adapted)
     lora = _plan(adapted, "lora")

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from carryover._core.errors import InputError
 
@@ -12,14 +14,19 @@ from carryover._core.errors import InputError
 class Anchor:
     """Copies of parameters as pretraining left them: the point that distances are measured from.
 
-    ``names`` of parameters of ``network`` that need gradients and had a pretrained value.
+    ``names`` of parameters of ``network`` that need gradients and had a pretrained value; ``start`` gives these values
+    by name, by default they are the weights as they are now.
     """
 
-    def __init__(self, network: nn.Module, names: Iterable[str]) -> None:
+    def __init__(
+        self, network: nn.Module, names: Iterable[str], start: Mapping[str, Tensor] | None = None
+    ) -> None:
         weights = dict(network.named_parameters())
         self.names = tuple(names)
         self.weights: list[Tensor] = [weights[name] for name in self.names]
-        self.start: list[Tensor] = [weight.detach().clone() for weight in self.weights]
+        self.start: list[Tensor] = [
+            weights[name].detach().clone() if start is None else start[name] for name in self.names
+        ]
         layers = {name: place for place, name in enumerate(dict.fromkeys(map(_layer, self.names)))}
         self.layer_of = torch.tensor([layers[_layer(name)] for name in self.names], dtype=torch.int64)
 
@@ -27,8 +34,7 @@ class Anchor:
         """||theta - theta_0||^2 / 2, a scalar whose gradient is theta - theta_0 (L2-SP with strength 1)."""
         if not self.weights:
             return torch.zeros(())
-        gaps = torch._foreach_sub(self.weights, self.start)
-        return 0.5 * torch.stack([gap.square().sum() for gap in gaps]).sum()
+        return _HalfSquaredDistance.apply(self.start, *self.weights)
 
     @torch.no_grad()
     def distances(self) -> Mapping[str, float]:
@@ -60,7 +66,25 @@ class Anchor:
         if bool((factors == 1.0).all()):
             return
         torch._foreach_mul_(gaps, list(factors.unbind()))
-        torch._foreach_copy_(self.weights, torch._foreach_add(self.start, gaps))
+        torch._foreach_add_(gaps, self.start)
+        torch._foreach_copy_(self.weights, gaps)
+
+
+class _HalfSquaredDistance(torch.autograd.Function):
+    """One step of the graph for all weights, walked once: a step for each would cost more than the sums themselves."""
+
+    @staticmethod
+    def forward(ctx: Any, start: list[Tensor], *weights: Tensor) -> Tensor:
+        ctx.gaps = torch._foreach_sub(weights, start)
+        return 0.5 * torch.stack(torch._foreach_norm(ctx.gaps)).square().sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        # Handed over and not kept, so that autograd may add to them where they lie.
+        gaps, ctx.gaps = ctx.gaps, None
+        torch._foreach_mul_(gaps, grad)
+        return None, *gaps
 
 
 def _layer(parameter: str) -> str:

@@ -47,6 +47,8 @@ def decompose(
     best_train_losses: Any = None,
     best_test_losses: Any = None,
     longer_train_losses: Any = None,
+    no_best: str = NO_POOL,
+    no_longer: str = NO_LONGER,
     confidence: float = 0.95,
 ) -> Decomposition:
     """The decomposition from losses per example.
@@ -54,7 +56,8 @@ def decompose(
     ``train_losses`` (n,) and ``test_losses`` (t,) of the plan's weights; ``best_train_losses`` (n,) and
     ``best_test_losses`` (t,) of the same plan's weights found on a large labelled pool that holds neither the training
     nor the test examples, on the same examples in the same order; ``longer_train_losses`` (n,) after training on.
-    Intervals are over draws of test examples.  Without a pool the parts that need g* abstain, with the reason.
+    Intervals are over draws of test examples.  Without the best's losses the parts that need g* abstain for the reason
+    ``no_best``, and without ``longer_train_losses`` the optimisation gap for ``no_longer``.
     Raises InputError where lengths disagree or only one of the best's losses is given.
     """
     train, test = _losses(train_losses, "train_losses"), _losses(test_losses, "test_losses")
@@ -64,7 +67,7 @@ def decompose(
     gap = mean_loss_estimate(test - train.mean(), confidence=confidence)
     limit = _upper(whole)
     if best_train_losses is None:
-        missing = Estimate.missing("abstained", NO_POOL)
+        missing = Estimate.missing("abstained", no_best)
         parts = {"best_constrained": missing, "misjudged_best": missing, "fit_beyond_best": missing}
     else:
         best_train = _losses(best_train_losses, "best_train_losses", n=len(train))
@@ -80,14 +83,14 @@ def decompose(
         whole=whole,
         training_loss=float(train.mean()),
         parts={**parts, "generalization_gap": gap},
-        optimization_gap=_optimization_gap(train, longer_train_losses, confidence),
+        optimization_gap=_optimization_gap(train, longer_train_losses, confidence, no_longer),
         best_is_at_most=limit,
     )
 
 
-def _optimization_gap(train: np.ndarray, longer: Any, confidence: float) -> Estimate:
+def _optimization_gap(train: np.ndarray, longer: Any, confidence: float, reason: str) -> Estimate:
     if longer is None:
-        return Estimate.missing("abstained", NO_LONGER)
+        return Estimate.missing("abstained", reason)
     least = min(float(_losses(longer, "longer_train_losses", n=len(train)).mean()), float(train.mean()))
     return _exact(float(train.mean()) - least, len(train), confidence)
 

@@ -68,3 +68,21 @@ def pretrained_names(network: AdaptedNetwork) -> list[str]:
         for name, weight in network.named_parameters()
         if name.startswith("encoder.") and weight.requires_grad and ".lora_" not in name
     ]
+
+
+def encoder_weights(network: AdaptedNetwork) -> dict[str, Tensor]:
+    """Copies of the encoder's parameters as they are now, by name: taken before a plan, the pretrained ones."""
+    return {
+        name: weight.detach().clone()
+        for name, weight in network.named_parameters()
+        if name.startswith("encoder.")
+    }
+
+
+def pretrained_name(parameter: str) -> str:
+    """The name that a parameter had before low-rank additions were put around its layer.
+
+    >>> pretrained_name("encoder.fc.base_layer.weight")
+    'encoder.fc.weight'
+    """
+    return parameter.replace(".base_layer.", ".")

@@ -11,16 +11,19 @@ from torch.nn import functional
 
 from carryover._core.errors import InputError
 from carryover._core.seeding import derive_seed
+from carryover.adaptation.anchoring import anchored, ball_radius
 from carryover.adaptation.best import BestWeights
 from carryover.adaptation.constraints import Anchor
+from carryover.adaptation.diverging import exploded, put_back
 from carryover.adaptation.lora import add_low_rank
-from carryover.adaptation.network import AdaptedNetwork, pretrained_names
+from carryover.adaptation.network import AdaptedNetwork
 from carryover.adaptation.plans import Phase
 from carryover.adaptation.selection import train_only
 from carryover.measures.ridge import fit_ridge_path
 from carryover.objectives.keyed import Key
 from carryover.objectives.views import Views
-from carryover.training.loop import LoopOptions, LoopResult, LoopSpec, train
+from carryover.training.divergence import DivergedError
+from carryover.training.loop import LoopOptions, LoopSpec, train
 from carryover.training.step import StepLoss
 
 STILL = Views(least_area=1.0, flip=0.0, jitter=0.0, grey=0.0)
@@ -56,7 +59,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """``steps`` descended, ``best_step`` kept (None: the last), distances from the pretrained weights by parameter."""
+    """``steps`` descended, ``best_step`` kept (None: the last), distances from the pretrained weights by parameter.
+
+    ``diverged_at``: the step at which the descent was stopped because it diverged, None where it did not; the weights
+    are then the best ones before it, and ``warning`` says so.
+    """
 
     name: str
     steps: int
@@ -64,6 +71,8 @@ class PhaseResult:
     penalty: float | None = None
     distances: Mapping[str, float] = field(default_factory=dict)
     done: bool = True
+    diverged_at: int | None = None
+    warning: str | None = None
 
 
 def run_phase(
@@ -74,15 +83,19 @@ def run_phase(
     budget: Budget,
     validation: Examples | None = None,
     options: LoopOptions | None = None,
+    pretrained: Mapping[str, Tensor] | None = None,
     on_start: Callable[[], None] = lambda: None,
 ) -> PhaseResult:
     """Adapt ``network`` in place by one phase.
 
     ``validation`` (a part of the training labels, never the test's) is needed where the phase keeps the best weights.
+    ``pretrained`` weights by name are what distances, penalty and ball are about: by default the network's as they are.
     ``on_start`` is called once the network is as the phase's descent finds it: low-rank additions made, what trains
     chosen; for the ridge probe, before its solution.
-    Raises InputError for patterns that match nothing and one class alone, NotComputedError for a loss that is not
-    finite.
+    A descent that diverges (a loss, gradient or weight that is NaN or infinite, a loss of EXPLODED times what scores of
+    0 lose) is stopped: with the best weights before it where the phase keeps those.  Where there are none
+    NotComputedError is raised with step and learning rate, and checkpoints stay where they are.
+    Raises InputError for patterns that match nothing and for one class alone.
     """
     if data.is_classification and len(data.targets.unique()) < 2:
         raise InputError("all training examples have the same class: nothing can be learned from them")
@@ -94,15 +107,8 @@ def run_phase(
         raise InputError(
             f"phase {phase.name!r} keeps the best weights on validation examples, and there are none"
         )
-    return _descend(
-        network,
-        phase,
-        data,
-        budget=budget,
-        validation=validation,
-        options=options or LoopOptions(),
-        on_start=on_start,
-    )
+    given = {"validation": validation, "options": options or LoopOptions(), "pretrained": pretrained}
+    return _descend(network, phase, data, budget=budget, on_start=on_start, **given)
 
 
 def _probe(network: AdaptedNetwork, phase: Phase, data: Examples) -> PhaseResult:
@@ -127,43 +133,58 @@ def _descend(
     budget: Budget,
     validation: Examples | None,
     options: LoopOptions,
+    pretrained: Mapping[str, Tensor] | None,
     on_start: Callable[[], None],
 ) -> PhaseResult:
+    _open(network, phase, seed=budget.seed)
+    on_start()
+    anchor = anchored(network, pretrained)
+    best = BestWeights(network) if phase.keep == "best_on_validation" else None
+    steps = phase_steps(phase, budget)
+    zeros = torch.zeros(len(data), network.head.out_features, device=data.targets.device)
+    done, at, warning = True, None, None
+    try:
+        found = train(
+            network if best is None else best,
+            phase_loss(network, phase, anchor, data=data, budget=budget),
+            n_examples=len(data),
+            spec=loop_spec(phase, budget, n=len(data)),
+            options=options,
+            after_step=_after_step(phase, anchor, best, steps=steps, validation=validation),
+            wrong=exploded(float(prediction_loss(zeros, data.targets))),
+        )
+        steps, done = found.step, found.done
+        if done and best is not None:
+            best.restore()
+    except DivergedError as error:
+        steps, at, warning = error.step - 1, error.step, put_back(phase, error, best)
+    network.eval()
+    best_step = None if best is None else int(best.step)
+    return PhaseResult(phase.name, steps, best_step, None, dict(anchor.distances()), done, at, warning)
+
+
+def _open(network: AdaptedNetwork, phase: Phase, *, seed: int) -> None:
+    """Let what the phase trains have gradients, and batch norms do as it says."""
     patterns = phase.trains
     if phase.lora is not None:
-        patterns = add_low_rank(network, phase.lora, seed=derive_seed(budget.seed, "lora", phase.name))
+        patterns = add_low_rank(network, phase.lora, seed=derive_seed(seed, "lora", phase.name))
     train_only(network, patterns)
     network.batch_norm = phase.batch_norm
-    on_start()
-    anchor = Anchor(network, pretrained_names(network))
-    best = BestWeights(network) if phase.keep == "best_on_validation" else None
-    steps, radius = phase_steps(phase, budget), ball_radius(phase, anchor)
+
+
+def _after_step(
+    phase: Phase, anchor: Anchor, best: BestWeights | None, *, steps: int, validation: Examples | None
+) -> Callable[[int], None]:
+    """What is done once the weights have moved: onto the ball, and looking whether they are the best so far."""
+    radius = ball_radius(phase, anchor)
 
     def after_step(finished: int) -> None:
         if radius < math.inf:
             anchor.project(radius, by_layer=phase.by_layer)
         if best is not None and (finished % best_every(steps) == 0 or finished == steps):
-            best.offer(finished, -mean_loss(network, validation))
+            best.offer(finished, -mean_loss(best.network, validation))
 
-    found = train(
-        network if best is None else best,
-        phase_loss(network, phase, anchor, data=data, budget=budget),
-        n_examples=len(data),
-        spec=loop_spec(phase, budget, n=len(data)),
-        options=options,
-        after_step=after_step,
-    )
-    return _finished(network, phase, found, best, anchor)
-
-
-def _finished(
-    network: AdaptedNetwork, phase: Phase, found: LoopResult, best: BestWeights | None, anchor: Anchor
-) -> PhaseResult:
-    if found.done and best is not None:
-        best.restore()
-    network.eval()
-    step = None if best is None else int(best.step)
-    return PhaseResult(phase.name, found.step, step, None, dict(anchor.distances()), found.done)
+    return after_step
 
 
 def phase_loss(
@@ -181,14 +202,6 @@ def phase_loss(
         return value + phase.l2_sp * penalty, {"adaptation_loss": value, "l2_sp_penalty": penalty}
 
     return loss
-
-
-def ball_radius(phase: Phase, anchor: Anchor) -> float:
-    """The radius of the phase's ball around the pretrained weights that train, infinity for none."""
-    if phase.relative_radius == math.inf:
-        return phase.radius
-    norms = [float(torch.linalg.vector_norm(one)) for one in anchor.start]
-    return min(phase.radius, phase.relative_radius * math.hypot(*norms))
 
 
 def phase_steps(phase: Phase, budget: Budget) -> int:

@@ -15,7 +15,7 @@ from carryover._core.results import Estimate
 from carryover._core.seeding import derive_seed
 from carryover.adaptation.counterfactual import shuffle_pretraining
 from carryover.adaptation.measuring_specs import RegimeSpec
-from carryover.adaptation.network import AdaptedNetwork
+from carryover.adaptation.network import AdaptedNetwork, encoder_weights
 from carryover.adaptation.outcome import (
     MakeNetwork,
     PlanOutcome,
@@ -93,7 +93,7 @@ def measure_regime(
     learned = all_scores(network, probe).cpu().numpy() - started
     own = _predicted(outcome.scores, split)
     runs = {
-        "linearization_distance": _linearized(outcome, split, budget),
+        "linearization_distance": _linearized(outcome, make, split, budget=budget, scales=scales),
         "between_seeds": _other_batches(outcome, make, split, budget=budget, scales=scales),
         "without_pretraining": _shuffled(outcome, make, split, budget=budget, scales=scales),
     }
@@ -166,14 +166,24 @@ def _kernel_at_start(outcome: PlanOutcome, probe: Tensor, spec: RegimeSpec) -> t
         return _kernel(outcome, probe, spec), all_scores(outcome.network, probe).cpu().numpy()
 
 
-def _linearized(outcome: PlanOutcome, split: Split, budget: Budget) -> np.ndarray:
+def _linearized(
+    outcome: PlanOutcome, make: MakeNetwork, split: Split, *, budget: Budget, scales: InitialScales | None
+) -> np.ndarray:
     """Scores of the last phase's descent on the tangent; the ridge probe is its own tangent."""
     last = outcome.plan.phases[-1]
     if last.solve == "ridge":
         return outcome.scores
+    pretrained = encoder_weights(new_network(make, scales, split.train)[0])
     with at_state(outcome.network, outcome.start):
         _train_only(outcome.network, outcome.trained)
-        return tangent_scores(outcome.network, last, split.train, budget=budget, images=split.test.images)
+        return tangent_scores(
+            outcome.network,
+            last,
+            split.train,
+            budget=budget,
+            images=split.test.images,
+            pretrained=pretrained,
+        )
 
 
 def _train_only(network: AdaptedNetwork, names: tuple[str, ...]) -> None:

@@ -22,6 +22,8 @@ def outcome_record(
     measured = {f"test_{name}": dataclasses.asdict(one) for name, one in outcome.measures.items()}
     return {
         "plan": outcome.plan.name,
+        "status": "ok",
+        "reason": None,
         **measured,
         "validation_loss": validation_loss,
         "less_than_winner": dataclasses.asdict(_difference(outcome, winner, targets.cpu().numpy())),
@@ -31,14 +33,23 @@ def outcome_record(
     }
 
 
-def choice_record(names: Sequence[str], losses: Float[np.ndarray, "plans m"]) -> dict[str, Any]:
+def failed_record(plan: str, reason: str) -> dict[str, Any]:
+    """The row of a plan that gave no network, and why."""
+    return {"plan": plan, "status": "failed", "reason": reason, "history": [], "warnings": []}
+
+
+def choice_record(
+    names: Sequence[str], losses: Float[np.ndarray, "plans m"], *, n_failed: int = 0
+) -> dict[str, Any]:
     """How sure the choice is, from validation losses: each plan's excess over the best, and those within its noise.
 
+    ``names`` of the plans that were finished, besides which ``n_failed`` were not.
     ``cannot_be_told_apart``: the plans whose excess may be 0, the winner among them; ``sentence`` says it in words.
     """
     winner = names[int(np.argmin(losses.mean(axis=1)))]
     if len(names) == 1:
-        return {"excess": {}, "cannot_be_told_apart": [winner], "sentence": f"{winner} is the only plan."}
+        only = "is the only plan that was finished" if n_failed else "is the only plan"
+        return {"excess": {}, "cannot_be_told_apart": [winner], "sentence": f"{winner} {only}."}
     found = dict(zip(names, excess_over_best(losses), strict=True))
     near = [name for name, one in found.items() if one.interval[0] <= 0.0]
     n = losses.shape[1]
@@ -67,5 +78,5 @@ def _decomposition_record(found: Decomposition) -> dict[str, Any]:
         "training_loss": found.training_loss,
         "parts": {name: dataclasses.asdict(part) for name, part in found.parts.items()},
         "optimization_gap": dataclasses.asdict(found.optimization_gap),
-        "best_is_at_most": found.best_is_at_most,
+        "best_is_at_most": found.best_is_at_most if np.isfinite(found.best_is_at_most) else None,
     }

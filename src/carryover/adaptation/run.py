@@ -12,6 +12,8 @@ import numpy as np
 import torch
 
 from carryover._core.config import spec_as_table, without_keys
+from carryover._core.errors import NotComputedError
+from carryover.adaptation.checking import check_plans
 from carryover.adaptation.forecast import forecast_plan, forecast_record
 from carryover.adaptation.inputs import AdaptInputs, open_adaptation
 from carryover.adaptation.kept import kept
@@ -19,7 +21,7 @@ from carryover.adaptation.outcome import PlanOutcome, example_losses, measures_o
 from carryover.adaptation.phases import Budget, Examples, all_scores
 from carryover.adaptation.plans import Plan
 from carryover.adaptation.regime import check_regime_memory, regime_record
-from carryover.adaptation.result import choice_record, outcome_record
+from carryover.adaptation.result import choice_record, failed_record, outcome_record
 from carryover.adaptation.saving import save_predictor
 from carryover.adaptation.specs import SPEC_VERSION, AdaptSpec
 from carryover.data.atomic import written_whole
@@ -34,7 +36,7 @@ _PATHS = ("path", "factory", "weights", "timm")
 
 @dataclass(frozen=True)
 class AdaptOptions:
-    """What does not change the result.  ``announce`` is given a sentence before each plan."""
+    """What does not change the result.  ``announce`` is given a sentence before each plan, and where one fails."""
 
     device: str = "cpu"
     checkpoint_every: int = 100
@@ -58,29 +60,50 @@ def adapt(spec: AdaptSpec, folder: str | Path, options: AdaptOptions | None = No
 
     The folder gets run.json, plans/ with checkpoints, forecasts (made before any plan runs) and regimes, and in the end
     model/ (the winner, see :func:`~carryover.adaptation.saving.load_predictor`), predictions.parquet and result.json.
-    The winner has the least validation loss; test examples choose nothing.
-    Raises InputError for what cannot be used or belongs to another run, NotComputedError for a loss that is not finite.
+    The winner has the least validation loss; test examples choose nothing.  A plan that diverges and has no good
+    weights to go back to keeps its row, with the reason, and the others are compared.
+    Raises InputError for what cannot be used or belongs to another run, NotComputedError where no plan was finished.
     """
     options, folder = options or AdaptOptions(), Path(folder).expanduser()
     inputs = open_adaptation(spec, device=options.device)
+    check_plans(inputs.make, spec.chosen)
     record = _run_record(spec, inputs)
     check_regime_memory(inputs.make, spec.chosen, inputs.split.test.images, spec.regime)
     with run_folder(folder, record):
         forecasts = _forecasts(spec, inputs, folder=folder, options=options)
-        outcomes = []
-        for plan in spec.chosen:
-            options.announce(f"plan {plan.name}")
-            outcomes.append(_one(plan, spec, inputs, folder=folder, options=options, run_id=record["id"]))
-            if not outcomes[-1].done:
-                return AdaptResult(folder, False, None)
+        outcomes, failed = _in_turn(spec, inputs, folder=folder, options=options, run_id=record["id"])
+        if outcomes and not outcomes[-1].done:
+            return AdaptResult(folder, False, None)
+        if not outcomes:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+            raise NotComputedError(f"no plan was finished, so there is nothing to predict with. {reasons}")
         validation = np.stack([example_losses(one.network, inputs.split.validation) for one in outcomes])
         winner = outcomes[int(np.argmin(validation.mean(axis=1)))]
         save_predictor(winner, spec, inputs, folder=folder, run_id=record["id"])
         regimes = _regimes(outcomes, winner, spec, inputs, folder=folder, options=options)
-        result = _result(outcomes, validation, winner, inputs, {"forecast": forecasts, "regime": regimes})
+        measured = {"forecast": forecasts, "regime": regimes}
+        result = _result(outcomes, validation, winner, inputs, measured=measured, failed=failed)
         with written_whole(folder / "result.json", overwrite=True) as path:
             path.write_text(json.dumps(result, indent=1, allow_nan=False), encoding="utf-8")
     return AdaptResult(folder, True, result)
+
+
+def _in_turn(
+    spec: AdaptSpec, inputs: AdaptInputs, *, folder: Path, options: AdaptOptions, run_id: str
+) -> tuple[list[PlanOutcome], dict[str, str]]:
+    """What every plan found, up to one that was asked to stop; and the reasons of those that failed, by name."""
+    outcomes, failed = [], {}
+    for plan in spec.chosen:
+        options.announce(f"plan {plan.name}")
+        try:
+            outcomes.append(_one(plan, spec, inputs, folder=folder, options=options, run_id=run_id))
+        except NotComputedError as error:
+            failed[plan.name] = str(error)
+            options.announce(f"plan {plan.name} failed: {error}")
+            continue
+        if not outcomes[-1].done:
+            break
+    return outcomes, failed
 
 
 def _one(
@@ -180,7 +203,9 @@ def _result(
     validation: np.ndarray,
     winner: PlanOutcome,
     inputs: AdaptInputs,
+    *,
     measured: Mapping[str, Mapping[str, Any]],
+    failed: Mapping[str, str],
 ) -> dict[str, Any]:
     target = inputs.target
     return {
@@ -195,7 +220,7 @@ def _result(
             "n_test": len(inputs.split.test),
         },
         "winner": winner.plan.name,
-        "choice": choice_record([one.plan.name for one in outcomes], validation),
+        "choice": choice_record([one.plan.name for one in outcomes], validation, n_failed=len(failed)),
         "plans": [
             {
                 **outcome_record(
@@ -205,7 +230,8 @@ def _result(
                 **{key: by_plan.get(one.plan.name) for key, by_plan in measured.items()},
             }
             for one, losses in zip(outcomes, validation, strict=True)
-        ],
+        ]
+        + [failed_record(name, reason) for name, reason in failed.items()],
     }
 
 

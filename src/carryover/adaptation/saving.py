@@ -80,8 +80,8 @@ def save_predictor(
 def load_predictor(folder: str | Path, *, device: str = "cpu") -> Predictor:
     """The predictor of an adaptation run's folder.
 
-    Raises InputError where there is no predictor, where its weights are not those written with it, and where the code
-    of its factory is gone.
+    Raises InputError where there is no predictor, where its weights are not those written with it or do not fit the
+    network that it describes, and where the code of its factory is gone.
     """
     model = Path(folder).expanduser() / "model"
     try:
@@ -99,7 +99,13 @@ def load_predictor(folder: str | Path, *, device: str = "cpu") -> Predictor:
     for lora in record["lora"]:
         given = {**lora, "layers": tuple(lora["layers"])}
         add_low_rank(network, Lora(**given), seed=derive_seed(0, "lora"))
-    network.load_state_dict(load_file(weights))
+    try:
+        network.load_state_dict(load_file(weights))
+    except RuntimeError as error:
+        raise InputError(
+            f"{weights} does not fit the network that {RECORD} describes, as where its head has another width or the "
+            f"code of a factory changed: {error}"
+        ) from error
     preprocessing = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in record["preprocessing"].items()

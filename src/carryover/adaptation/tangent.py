@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from carryover.adaptation.constraints import Anchor
-from carryover.adaptation.network import AdaptedNetwork, pretrained_names
-from carryover.adaptation.phases import Budget, Examples, all_scores, ball_radius, loop_spec, phase_loss
+from carryover.adaptation.anchoring import anchored, ball_radius
+from carryover.adaptation.network import AdaptedNetwork
+from carryover.adaptation.phases import Budget, Examples, all_scores, loop_spec, phase_loss
 from carryover.adaptation.plans import Phase
 from carryover.models.linearized import LinearizedNetwork
 from carryover.training.loop import LoopOptions, train
@@ -32,16 +32,23 @@ def at_state(network: nn.Module, state: Mapping[str, Tensor]) -> Iterator[None]:
 
 
 def tangent_scores(
-    network: AdaptedNetwork, phase: Phase, data: Examples, *, budget: Budget, images: Tensor
+    network: AdaptedNetwork,
+    phase: Phase,
+    data: Examples,
+    *,
+    budget: Budget,
+    images: Tensor,
+    pretrained: Mapping[str, Tensor] | None = None,
 ) -> np.ndarray:
     """Scores (n, K) for ``images`` of the network linearised where it is now and trained by ``phase``.
 
     ``network`` is as the phase's descent finds it, and trains the parameters that need gradients: the same steps,
-    batches and constraint as the network's own descent.  Its weights are changed: call inside :func:`at_state`.
-    Batch norms have their stored statistics, whatever the phase says; the last weights are kept, not the best.
+    batches and constraint (from the ``pretrained`` weights) as the network's own descent.  Its weights are changed:
+    call inside :func:`at_state`.  Batch norms have their stored statistics, whatever the phase says; the last weights
+    are kept, not the best.
     """
+    anchor = anchored(network, pretrained)
     tangent = LinearizedNetwork(network)
-    anchor = Anchor(tangent, [f"network.{name}" for name in pretrained_names(network)])
 
     radius = ball_radius(phase, anchor)
 

@@ -1,6 +1,7 @@
 """``carryover adapt``: adapt a network to labelled images by one plan, or compare them all under one budget."""
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,9 +85,11 @@ def adapt_and_report(spec: Any, out: Path, *, device: str, threads: int, console
 
     from carryover._core.errors import InputError, NotComputedError
     from carryover.adaptation.run import AdaptOptions, adapt
-    from carryover.cli.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
+    from carryover.cli.exit_codes import EXIT_DONE, EXIT_INTERRUPTED, EXIT_NOTHING
     from carryover.cli.stopping import stop_on_signal
 
+    if threads < 1:
+        raise InputError(f"threads must be >= 1, got {threads}")
     torch.set_num_threads(threads)
     with threadpool_limits(threads), stop_on_signal() as stop:
         options = AdaptOptions(
@@ -95,7 +98,8 @@ def adapt_and_report(spec: Any, out: Path, *, device: str, threads: int, console
         try:
             found = adapt(spec, out, options)
         except NotComputedError as error:
-            raise InputError(str(error)) from error
+            print(f"carryover: {error}", file=sys.stderr)
+            return EXIT_NOTHING
     if not found.done:
         console.print(
             f"Stopped, with a checkpoint in {out}. Run the same command again to go on.", markup=False
@@ -108,11 +112,18 @@ def adapt_and_report(spec: Any, out: Path, *, device: str, threads: int, console
 
 
 def comparison(record: Mapping[str, Any]) -> list[str]:
-    """A line for each plan, the winner first; how sure the choice is; the learning regime where it was measured."""
-    rows = sorted(record["plans"], key=lambda row: row["validation_loss"])
-    lines = [_line(row) for row in rows]
-    regimes = [line for row in rows for line in _regime_lines(row)]
-    return [*lines, record["choice"]["sentence"], *regimes]
+    """A line for each plan, the winner first and named, those that failed last; how sure the choice is; warnings;
+    and the learning regime where it was measured.
+    """
+    finished = [row for row in record["plans"] if row["status"] == "ok"]
+    best_first = sorted(finished, key=lambda row: row["validation_loss"])
+    lines = [_line(row) for row in best_first]
+    lines += [
+        f"{row['plan']}: {row['status']}, {row['reason']}" for row in record["plans"] if row not in finished
+    ]
+    lines.append(record["choice"]["sentence"])
+    lines += [f"Warning, {row['plan']}: {said}" for row in record["plans"] for said in row["warnings"]]
+    return lines + [line for row in best_first for line in _regime_lines(row)]
 
 
 def _regime_lines(row: Mapping[str, Any]) -> list[str]:

@@ -46,7 +46,7 @@ _decomposition = fields(
         "training_loss": number,
         "parts": fields({name: estimate for name in PARTS}),
         "optimization_gap": estimate,
-        "best_is_at_most": number,
+        "best_is_at_most": nullable(number),
     }
 )
 
@@ -73,6 +73,9 @@ _regime = when_ok(
         "borders": nullable(fields({}, {name: nullable(number) for name in AXES})),
     },
 )
+
+
+_failed = fields({"plan": text, "status": choice("failed"), "reason": text})
 
 
 def _plan(metric: str) -> Check:
@@ -112,8 +115,17 @@ _common = fields(
 def check_result(record: Any, path: str) -> None:
     """The check of result.json; raises InputError naming the first field that is wrong."""
     _common(record, path)
-    plan = _plan(METRICS[record["target"]["task"]])
+    finished = _plan(METRICS[record["target"]["task"]])
+
+    def plan(value: Any, path: str) -> None:
+        (finished if is_finished(value) else _failed)(value, path)
+
     every(fields({"plans": items(plan)}), _check_names)(record, path)
+
+
+def is_finished(plan: Any) -> bool:
+    """Whether a plan's row has results; a row without a status has."""
+    return not isinstance(plan, Mapping) or plan.get("status", "ok") == "ok"
 
 
 def _check_names(record: Any, path: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from carryover.diagnosis.adaptation_checks import AXES, DIMENSIONS, EVIDENCE, METRICS, PARTS
+from carryover.diagnosis.adaptation_checks import AXES, DIMENSIONS, EVIDENCE, METRICS, PARTS, is_finished
 from carryover.diagnosis.adaptations import Adaptation
 
 _ESTIMATE = ("value", "std_error", "interval", "n_samples", "confidence", "status", "reason")
@@ -23,7 +23,12 @@ def adaptation_record(found: Adaptation) -> dict[str, Any]:
         "cannot_be_told_apart": list(result["choice"]["cannot_be_told_apart"]),
         "plans": [
             _plan_record(plan, metric)
-            for plan in sorted(result["plans"], key=lambda plan: plan["validation_loss"])
+            for plan in sorted(filter(is_finished, result["plans"]), key=lambda plan: plan["validation_loss"])
+        ],
+        "failed": [
+            {"plan": plan["plan"], "reason": plan["reason"]}
+            for plan in result["plans"]
+            if not is_finished(plan)
         ],
     }
 

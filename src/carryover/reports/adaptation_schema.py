@@ -58,7 +58,7 @@ _decomposition = fields(
         "training_loss": number,
         "parts": fields({name: estimate for name in LOSS_PARTS}),
         "optimization_gap": estimate,
-        "best_is_at_most": number,
+        "best_is_at_most": nullable(number),
     }
 )
 
@@ -97,6 +97,7 @@ def adaptation_check(task: str) -> Check:
             "choice": text,
             "cannot_be_told_apart": items(text),
             "plans": items(_plan(METRICS[task])),
-        }
+        },
+        {"failed": items(fields({"plan": text, "reason": text}))},
     )
     return items(every(run, _winner_is_a_plan))

@@ -6,7 +6,6 @@ Several processes, launched by ``torchrun`` or ``accelerate launch``, share ever
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +15,10 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from carryover._core.errors import InputError, NotComputedError
+from carryover._core.errors import InputError
 from carryover.training.averaging import MovingAverage
 from carryover.training.batch_norm import share_batch_norms
+from carryover.training.divergence import WEIGHT, Wrong, diverged, not_finite
 from carryover.training.optimizers import adamw, sgd
 from carryover.training.order import BatchOrder
 from carryover.training.precision import PRECISIONS, Precision
@@ -131,14 +131,16 @@ def train(
     options: LoopOptions,
     penalty: StepPenalty | None = None,
     after_step: Callable[[int], None] = lambda _: None,
+    wrong: Wrong = lambda _: None,
 ) -> LoopResult:
     """Train ``network`` in place by ``spec``, from the last checkpoint in ``options.folder`` where there is one.
 
     ``penalty`` is added to the loss of every step, once whatever the parts of its batch.
     ``after_step`` is called with the number of finished steps once the weights have moved: a projection goes here.
-    Every process that was launched calls it alike.  Raises NotComputedError at a loss, gradient or weight that is not
-    finite, with the step and learning rate (the last checkpoint stays); InputError for a checkpoint of another run,
-    batches that the processes cannot share alike, and a tracker that is not there.
+    ``wrong`` sees every step's metrics before the weights move, and says what else than NaN is a divergence.
+    Every process that was launched calls it alike.  Raises DivergedError at a loss, gradient or weight that is not
+    finite, and where ``wrong`` says so, with the step and learning rate (the last checkpoint stays); InputError for a
+    checkpoint of another run, batches that the processes cannot share alike, and a tracker that is not there.
     """
     processes = options.processes or launched(str(next(network.parameters()).device))
     for name in ("batch_size", "micro_batch"):
@@ -159,7 +161,9 @@ def train(
         state.restore(stored)
     start = 0 if stored is None else stored.step
     with _reports(accelerator, spec, options, resume_after=start or None) as reports:
-        return _Loop(accelerator, step, state, order, rates, spec, options, reports, after_step).run(start)
+        return _Loop(accelerator, step, state, order, rates, spec, options, reports, after_step, wrong).run(
+            start
+        )
 
 
 def _reports(
@@ -194,6 +198,7 @@ class _Loop:
     options: LoopOptions
     reports: Reports
     after_step: Callable[[int], None]
+    wrong: Wrong
 
     def run(self, start: int) -> LoopResult:
         """Steps ``start``, ``start`` + 1, ... until all are done or it is asked to stop."""
@@ -202,8 +207,8 @@ class _Loop:
         state.network.train()
         for number in range(start, steps):
             row = self._gradient(number)
-            if not (math.isfinite(row["loss"]) and math.isfinite(row["gradient_norm"])):
-                raise NotComputedError(_diverged(row, saved, options))
+            if (what := not_finite(row) or self.wrong(row)) is not None:
+                raise diverged(what, row, saved=saved, folder=options.folder)
             state.optimizer.step()
             finished = number + 1
             self.after_step(finished)
@@ -215,7 +220,7 @@ class _Loop:
                 last = self.reports.tell(row)
             if finished % options.checkpoint_every == 0 or finished == steps or stopping:
                 if not state.is_finite():
-                    raise NotComputedError(_diverged(row, saved, options))
+                    raise diverged(WEIGHT, row, saved=saved, folder=options.folder)
                 state.save(options.folder, step=finished, run_id=options.run_id)
                 saved = finished
             if stopping and finished < steps:
@@ -234,22 +239,3 @@ class _Loop:
         sums = accumulate(self.accelerator, self.step, parts, number=number, processes=processes)
         size = clip_gradient(network, self.spec.clip_norm)
         return {"step": number + 1, **sums, "learning_rate": rate, "gradient_norm": size}
-
-
-def _diverged(row: Mapping[str, Any], saved: int, options: LoopOptions) -> str:
-    value, size = row["loss"], row["gradient_norm"]
-    if not math.isfinite(value):
-        what = f"the loss is {value}"
-    elif not math.isfinite(size):
-        what = f"the gradient's norm is {size}"
-    else:
-        what = "a weight became NaN or infinite"
-    kept = (
-        f"the checkpoint of step {saved} stays in {options.folder}"
-        if options.folder and saved
-        else "nothing was saved"
-    )
-    return (
-        f"{what} at step {row['step']}, learning rate {row['learning_rate']:.3g}: training stopped, {kept}. "
-        "Try a smaller learning rate"
-    )
