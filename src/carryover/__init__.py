@@ -11,6 +11,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME_OF = {
+    "AdaptOptions": "carryover.adaptation.run",
+    "AdaptSpec": "carryover.adaptation.specs",
     "Bound": "carryover._core.results",
     "Estimate": "carryover._core.results",
     "Result": "carryover._core.results",
@@ -18,14 +20,18 @@ _HOME_OF = {
     "RunOptions": "carryover.diagnosis.options",
     "PretrainOptions": "carryover.pretraining.run",
     "PretrainSpec": "carryover.pretraining.specs",
+    "adapt": "carryover.adaptation.run",
     "diagnose": "carryover.diagnosis.pipeline",
     "diagnose_features": "carryover.diagnosis.in_memory",
     "load_encoder": "carryover.objectives.saved",
+    "predict": "carryover.adaptation.predicting",
     "pretrain": "carryover.pretraining.run",
     "write_report": "carryover.reports.publish",
 }
 
 __all__ = [
+    "AdaptOptions",
+    "AdaptSpec",
     "Bound",
     "Estimate",
     "InputError",
@@ -34,9 +40,11 @@ __all__ = [
     "Result",
     "RunOptions",
     "__version__",
+    "adapt",
     "diagnose",
     "diagnose_features",
     "load_encoder",
+    "predict",
     "pretrain",
     "write_report",
 ]

@@ -20,3 +20,5 @@ def test_a_choice_is_clear_only_where_the_labels_set_aside_say_so():
     clear = choice_record(["far", "one"], np.stack([noise + 0.5, noise]))
     assert clear["cannot_be_told_apart"] == ["one"] and "cannot be told" not in clear["sentence"]
     assert choice_record(["a"], noise[None])["sentence"] == "a is the only plan."
+    left = choice_record(["a"], noise[None], n_failed=2)
+    assert left["sentence"] == "a is the only plan that was finished."

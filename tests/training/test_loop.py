@@ -11,7 +11,8 @@ from torch import nn
 from carryover._core.errors import InputError, NotComputedError
 from carryover.objectives.denoising import DenoisingAutoencoder
 from carryover.objectives.keyed import Key
-from carryover.training.checkpoint import checkpoint_folders
+from carryover.training.checkpoint import checkpoint_folders, load_checkpoint
+from carryover.training.divergence import DivergedError
 from carryover.training.loop import LoopOptions, LoopSpec, train
 from carryover.training.metrics import MetricsFile, read_metrics
 from carryover.training.order import BatchOrder
@@ -134,6 +135,24 @@ def test_a_loss_that_is_not_finite_stops_with_its_place_and_keeps_the_checkpoint
     ):
         train(objective, diverges, n_examples=40, spec=SPEC, options=options)
     assert [path.name for path in checkpoint_folders(tmp_path / "checkpoints")] == ["step-00000005"]
+
+
+def test_what_else_counts_as_a_divergence_is_seen_before_the_weights_move(tmp_path):
+    objective, seen = autoencoder(), []
+
+    def wrong(row):
+        seen.append(row["step"])
+        return "this is too much" if row["step"] == 8 else None
+
+    options = LoopOptions(folder=tmp_path, checkpoint_every=7)
+    with pytest.raises(
+        DivergedError, match=r"^this is too much at step 8, learning rate .* of step 7 stays"
+    ) as raised:
+        train(objective, loss_of(objective), n_examples=40, spec=SPEC, options=options, wrong=wrong)
+    assert raised.value.step == 8 and seen == list(range(1, 9))
+    assert raised.value.event.startswith("this is too much at step 8, learning rate ")
+    stored = load_checkpoint(checkpoint_folders(tmp_path / "checkpoints")[-1])
+    assert all(torch.equal(value, stored.weights[name]) for name, value in objective.state_dict().items())
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
