@@ -1,7 +1,6 @@
 """``carryover adapt``: adapt a network to labelled images by one plan, or compare them all under one budget."""
 
 import dataclasses
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,7 +84,7 @@ def adapt_and_report(spec: Any, out: Path, *, device: str, threads: int, console
 
     from carryover._core.errors import InputError, NotComputedError
     from carryover.adaptation.run import AdaptOptions, adapt
-    from carryover.cli.exit_codes import EXIT_DONE, EXIT_INTERRUPTED, EXIT_NOTHING
+    from carryover.cli.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
     from carryover.cli.stopping import stop_on_signal
 
     if threads < 1:
@@ -98,8 +97,7 @@ def adapt_and_report(spec: Any, out: Path, *, device: str, threads: int, console
         try:
             found = adapt(spec, out, options)
         except NotComputedError as error:
-            print(f"carryover: {error}", file=sys.stderr)
-            return EXIT_NOTHING
+            raise InputError(str(error)) from error
     if not found.done:
         console.print(
             f"Stopped, with a checkpoint in {out}. Run the same command again to go on.", markup=False
