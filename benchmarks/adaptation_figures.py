@@ -22,7 +22,7 @@ def forecast_figure(rows: list[dict[str, Any]], path: Path) -> None:
     scores, reached = [row["logme"] for row in rows], [100 * row["lp_ft"] for row in rows]
     panels[2].plot(scores, reached, "o", color=GREY, markersize=5)
     ranks = spearmanr(scores, reached).statistic
-    panels[2].set(xlabel="LogME (no accuracy)", title=f"LogME: Spearman {ranks:.2f}")
+    panels[2].set(xlabel="LogME (no accuracy)", title=f"LogME, for LP-FT\nSpearman {ranks:.2f}")
     panels[0].set_ylabel("test accuracy reached, %")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
@@ -46,5 +46,5 @@ def _accuracy_panel(
     ranks = spearmanr([row[source] for row in rows], [row[plan] for row in rows]).statistic
     axes.set(
         xlim=(0, 100), ylim=(0, 100), xlabel="forecast accuracy and 95 % interval, %",
-        title=f"{words}: |error| {100 * np.abs(errors).mean():.1f}, Spearman {ranks:.2f}",
+        title=f"{words}\n|error| {100 * np.abs(errors).mean():.1f} points, Spearman {ranks:.2f}",
     )  # fmt: skip
