@@ -23,7 +23,8 @@ def test_the_config_on_the_page_reads():
 
 
 def test_the_table_names_every_plan_and_its_numbers():
-    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGE, re.MULTILINE))
+    section = PAGE.split("## Plans")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", section, re.MULTILINE))
     assert set(rows) == set(PLANS)
     assert f"{PLANS['l2_sp'].phases[0].l2_sp / 2:g} times the squared distance" in rows["l2_sp"]
     assert f"ball of {PLANS['ball'].phases[0].relative_radius:.0%}".replace("%", " %") in rows["ball"]
