@@ -2,8 +2,8 @@
 
 Cells 0 to 4 have a certain class, cells 5 to 9 the right one with probability .7.  The reference is right wherever it
 can be; the classifier differs from it in two certain cells, so that the triangle inequality is an equality: .15 + .2.
-With ample unlabelled examples the certificate is about as tight as the reference's hold-out limit (.013 of 1,000 draws
-fail) and both confidence terms halved are caught (.115); with as few as labelled ones they are not (.001 and .058).
+With ample unlabelled examples the certificate is about as tight as the reference's hold-out limit (13 of 1,000 draws
+fail) and both confidence terms halved are caught (115); with as few as labelled ones they are not (1 and 58).
 """
 
 import numpy as np
