@@ -1,9 +1,10 @@
 """The contrastive bound against the mean classifier's loss, a finite sum, on repeated draws of tuples.
 
-Four classes without spread, at two opposite ends: the inequality is an equality (1/3), the losses are 0 or 1, and only
-the confidence term stands between the bound and the truth: 8 of 1,000 draws fail, and 130 with half of it.  A collision
-probability doubled is caught too (a smaller one only raises the bound while it is below 1).  With spread within classes
-Jensen's gap and the wide range of the losses hide half a term: the bound is 2.3 to 3.2 times the true loss.
+Four classes without spread, at two opposite ends: the inequality is an equality (1/3), the losses are 0 or 1, and
+only the confidence term stands between the bound and the truth: 8 of 1,000 draws fail, and 130 with half of it.  A
+collision probability doubled is caught too (a smaller one only raises the bound while it is below 1).  With spread
+within classes Jensen's gap and the wide range of the losses hide half a term: the bound is 2.3 to 3.2 times the
+true loss.
 """
 
 import numpy as np

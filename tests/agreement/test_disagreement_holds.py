@@ -1,9 +1,10 @@
 """The disagreement certificate against the true risk, known exactly, on repeated draws.
 
-Cells 0 to 4 have a certain class, cells 5 to 9 the right one with probability .7.  The reference is right wherever it
-can be; the classifier differs from it in two certain cells, so that the triangle inequality is an equality: .15 + .2.
-With ample unlabelled examples the certificate is about as tight as the reference's hold-out limit (13 of 1,000 draws
-fail) and both confidence terms halved are caught (115); with as few as labelled ones they are not (1 and 58).
+Cells 0 to 4 have a certain class, cells 5 to 9 the right one with probability .7.  The reference is right wherever
+it can be; the classifier differs from it in two certain cells, so that the triangle inequality is an equality: .15
++ .2.  With ample unlabelled examples the certificate is about as tight as the reference's hold-out limit (13 of
+1,000 draws fail) and both confidence terms halved are caught (115); with as few as labelled ones they are not (1
+and 58).
 """
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_certificate_holds_with_few_unlabelled_examples():
 
 @pytest.mark.slow
 def test_a_head_behind_a_gibbs_classifier_is_covered():
-    """PAC-Bayes at .98, disagreement on 300 unlabelled examples for the rest.  The fewer draws are for its cost."""
+    """PAC-Bayes at .98, disagreement on 300 unlabelled examples for the rest; 200 draws, for their cost."""
     violations = 0
     for generator in np.random.default_rng(3).spawn(200):
         features, labels = LAW.draw(100, generator)

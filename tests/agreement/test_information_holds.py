@@ -1,10 +1,10 @@
 """Bounds that hold in expectation, on repeated draws from laws whose true risks are known exactly.
 
-They have no confidence level, so what is judged is the mean over draws: bound less true risk must not be below 0 by
-more than 3.1 of its standard errors (.1 % one-sided), and half the information term must be, where the bound is tight.
-It is on examples that are remembered and hardly met again (mean value .83, true .50), for four classes in 12 cells
-(.76, .51), for a noisy sign and for the best of 20 coins.  It is not for two classes in 10 cells (.55, .32): there half
-the term is still more than the gap, and is not caught.
+They have no confidence level, so what is judged is the mean over draws: bound less true risk must not be below 0
+by more than 3.1 of its standard errors (.1 % one-sided), and half the information term must be, where the bound is
+tight.  It is on examples that are remembered and hardly met again (mean value .83, true .50), for four classes in
+12 cells (.76, .51), for a noisy sign and for the best of 20 coins.  It is not for two classes in 10 cells (.55,
+.32): there half the term is still more than the gap, and is not caught.
 """
 
 import math
@@ -42,7 +42,7 @@ def _majority_runs(law, generator):
 
 
 def _check_masks(law, draws):
-    """Both bounds; returns the excess of half the information of the tighter, and the means of values and risks."""
+    """Both bounds; returns the excess of half the information of the tighter, and means of values and risks."""
     differences, predicted, broken, risks = [], [], [], []
     for generator in np.random.default_rng([len(law.table), draws]).spawn(draws):
         predictions, labels, masks, risk = _majority_runs(law, generator)

@@ -1,7 +1,7 @@
-"""PAC-Bayes around a reference head against the true risk of the Gibbs classifier, known exactly, on repeated draws.
+"""PAC-Bayes around a reference head against the Gibbs classifier's true risk, known exactly, on repeated draws.
 
-Half the draw fits the reference, the other half is bounded.  Half a constant is not caught on these laws, where the
-bound is about 1.8 times the true risk (it pays for its grids); a prior that saw the bound's own examples is.
+Half the draw fits the reference, the other half is bounded.  Half a constant is not caught on these laws, where
+the bound is about 1.8 times the true risk (it pays for its grids); a prior that saw the bound's own examples is.
 """
 
 import numpy as np
@@ -42,7 +42,7 @@ def _check(law, n, *, draws, inequality, prior):
 
 
 def _check_a_prior_that_saw_the_data(inequality, *, draws):
-    """40 rows in 100 cells, labels from coins: the prior's head remembers what it is then judged on, at no price."""
+    """40 rows in 100 cells, labels from coins: the prior remembers what it is then judged on, at no price."""
     law = finite_law(100, 2, certainty=0.5)
     values, true = _bounds(law, 40, draws=draws, inequality=inequality, prior="same rows").T
     assert (values < true).sum() > permitted(draws)

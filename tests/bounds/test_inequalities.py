@@ -1,4 +1,4 @@
-"""The PAC-Bayes inequalities: exact failure rates over the binomial law, limits, and the kl inverse as envelope."""
+"""The PAC-Bayes inequalities: exact failure rates over the binomial law, limits, kl inverse as envelope."""
 
 import math
 
@@ -20,7 +20,7 @@ def _value(inequality, error=0.1, kl=50.0, *, n=1000, risk=0.05):
 
 
 def _failure_rate(inequality, rate, n, part=None):
-    """Probability that a fixed classifier of this error rate exceeds its bound, summed over its number of errors."""
+    """Probability that a fixed classifier of this error rate exceeds its bound, summed over its errors."""
     counts = np.arange(n + 1)
     terms = [inequality.terms(float(k / n), 0.0, n=n, risk=0.05) for k in counts]
     values = [sum(t.values()) - (0 if part is None else t[part] / 2) for t in terms]
@@ -74,8 +74,9 @@ def test_fails_with_at_most_the_stated_probability(rate):
 
 
 def test_half_the_confidence_is_caught_where_a_fixed_tilt_is_tight():
-    """A large tilt suits a rate near 0: with no error in 100 the bound is .0296, which coins of rate .03 exceed with
-    probability .0476, as stated; with half its confidence term coins of rate .016 exceed it with probability .2."""
+    """A large tilt suits a rate near 0: with no error in 100 the bound is .0296, which coins of rate .03 exceed
+    with probability .0476, as stated; with half its confidence term coins of rate .016 exceed it with probability
+    .2."""
     suited = Catoni((32.0,))
     assert 0.047 < _failure_rate(suited, 0.03, 100) <= 0.05
     assert _failure_rate(suited, 0.016, 100) == 0

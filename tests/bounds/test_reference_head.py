@@ -51,7 +51,7 @@ def test_seen_examples_are_refused_and_others_are_not():
     refuse_seen(no_reference(3, 4), ["h3"])
     with pytest.raises(
         InputError,
-        match="the prior has seen the bound's data: 2 of 3 rows, the first of them row 1, are among the 60 examples",
+        match="has seen the bound's data: 2 of 3 rows, the first of them row 1, are among the 60 examples",
     ):
         refuse_seen(head, ["x", "h3", "h5"])
 

@@ -18,8 +18,8 @@ from carryover.numerics.divergences import binary_kl_upper
 class ContrastiveLoss:
     """A convex, decreasing loss of v = f(x)^T (f(x+) - f(x-)) with value 1 at 0, so that it is at least 1[v <= 0].
 
-    ``slope`` is its Lipschitz constant.  A collision, where x- is of the class of x+, costs at least 1 on average and
-    at most 1 + slope/sqrt(2) times the spread of :func:`carryover.bounds.contrastive_spread.collision_spread`.
+    ``slope`` is its Lipschitz constant.  A collision, where x- is of the class of x+, costs at least 1 on average
+    and at most 1 + slope/sqrt(2) times the spread of :func:`carryover.bounds.contrastive_spread.collision_spread`.
     """
 
     of_gap: Callable[[np.ndarray], np.ndarray]
@@ -30,7 +30,7 @@ LOSSES = {
     "hinge": ContrastiveLoss(lambda gap: np.maximum(0.0, 1 - gap), 1.0),
     "logistic": ContrastiveLoss(lambda gap: np.logaddexp(0.0, -gap) / math.log(2), 1 / math.log(2)),
 }
-"""The hinge, and the logistic loss in base 2 (with natural logarithms it is .69 at 0 and the bounds do not hold)."""
+"""The hinge, and the logistic loss in base 2 (in natural logarithms it is .69 at 0 and no bound holds)."""
 
 
 def named_loss(loss: str) -> ContrastiveLoss:
@@ -73,7 +73,7 @@ def contrastive_losses(
     *,
     loss: str,
 ) -> Float[np.ndarray, " m"]:
-    """Loss of f(x)^T (mean of f(x+) - mean of f(x-)) for M tuples, each with a block of b positives and b negatives.
+    """Loss of f(x)^T (mean of f(x+) - mean of f(x-)) for M tuples with b positives and b negatives each.
 
     b = 1 is the usual loss; as the loss is convex, a larger block's is in expectation never above it.
     """
@@ -92,21 +92,22 @@ def contrastive_bound(
     encoder_independent: bool | None = None,
     positives_from_class: bool | None = None,
 ) -> Bound:
-    """Bound on the mean classifier's loss on pairs of distinct classes, from M contrastive tuples of a fixed encoder.
+    """Bound on the mean classifier's loss on pairs of distinct classes, from M tuples of a fixed encoder.
 
         L_sup^mu <= (L_un - tau) / (1 - tau),   L_un <= B kl^-1(mean loss / B, log(1/risk) / M)
 
-    Tuple: classes c, c' independent with P(c = c') = tau = ``collision``; x and a block of x+ from c, a block of x-
-    from c'.  Jensen in the blocks: L_un >= E loss(f(x)^T (mu_c - mu_c')), which is loss(0) = 1 where c = c' and
-    L_sup^mu on average where not; the class means mu are the mean classifier's rows.  So the encoder is fixed before
-    the tuples, nothing is said of its complexity, and blocks only lower L_un.  Losses lie in [0, B], B =
-    ``largest_loss`` (:func:`largest_contrastive_loss`); the limit is Chernoff's, as for coins (Maurer, cs/0411099).
-    Reference: Arora et al., ICML 2019 (arXiv 1902.09229), lemma 4.3, and its blocks of similar points.
+    Tuple: classes c, c' independent with P(c = c') = tau = ``collision``; x and a block of x+ from c, a block of
+    x- from c'.  Jensen in the blocks: L_un >= E loss(f(x)^T (mu_c - mu_c')), which is loss(0) = 1 where c = c' and
+    L_sup^mu on average where not; the class means mu are the mean classifier's rows.  So the encoder is fixed
+    before the tuples, nothing is said of its complexity, and blocks only lower L_un.  Losses lie in [0, B], B =
+    ``largest_loss`` (:func:`largest_contrastive_loss`); the limit is Chernoff's, as for coins (Maurer,
+    cs/0411099).  Reference: Arora et al., ICML 2019 (arXiv 1902.09229), lemma 4.3 and the part on blocks.
 
     ``collided`` (M,) says which tuples have c = c', where classes are known, and parts the loss: ``apart`` and
     ``collision``, which is what collisions cost above their least.  ``positives_from_class``: True where x and x+
     were drawn independently from one class, False for two views of one image, where the model does not hold.
-    Raises InputError for losses outside [0, B], a collision probability outside [0, 1) or a confidence outside (0, 1).
+    Raises InputError for losses outside [0, B], a collision probability outside [0, 1), a confidence outside
+    (0, 1).
     """
     risk = check_confidence(confidence)
     check_range("collision", collision, 0, 1, open_high=True)
@@ -171,9 +172,10 @@ def mean_classifier_loss(
     class_shares: Float[np.ndarray, " k"],
     loss: str,
 ) -> float:
-    """L_sup^mu of these rows: over c, c' drawn from the shares until distinct, mean of loss(f(x)^T (mu_c - mu_c')).
+    """L_sup^mu of these rows: the mean of loss(f(x)^T (mu_c - mu_c')), x from c.
 
-    The means mu are those of the rows themselves.  Raises InputError where a class of positive share has no row.
+    Classes c, c' are drawn from the shares, independently, until they are distinct.  The means mu are those of the
+    rows themselves.  Raises InputError where a class of positive share has no row.
 
     >>> import numpy as np
     >>> two = np.array([[1.0, 0.0], [0.0, 1.0]])

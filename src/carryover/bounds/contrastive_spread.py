@@ -1,4 +1,4 @@
-"""What collisions cost the minimiser of a contrastive loss, and how far it is from its sample: estimates by terms."""
+"""What collisions cost the minimiser of a contrastive loss, and how far it is from its sample, as estimates."""
 
 import math
 
@@ -19,9 +19,9 @@ def collision_spread(
 ) -> float:
     """s(f) = mean over c ~ nu of sqrt(||Cov(f|c)||_2) E[||f|| | c],   nu(c) = rho(c)^2 / tau.
 
-    Where x, x+, x- are of one class c, v = f(x)^T (f(x+) - f(x-)) is symmetric about 0, so that its loss is on average
-    E[loss(v) + loss(-v)]/2 <= 1 + slope E|v|/2, and E|v| <= E||f|| sqrt(2 ||Cov||_2): L_un^= - 1 <= slope s / sqrt 2.
-    Covariances and means are those of the rows.  Reference: Arora et al., ICML 2019, theorem 4.5.
+    Where x, x+, x- are of one class c, v = f(x)^T (f(x+) - f(x-)) is symmetric about 0, so that its loss is on
+    average E[loss(v) + loss(-v)]/2 <= 1 + slope E|v|/2, and E|v| <= E||f|| sqrt(2 ||Cov||_2): L_un^= - 1 <= slope
+    s / sqrt 2.  Covariances and means are those of the rows.  Reference: Arora et al., ICML 2019, theorem 4.5.
     Raises InputError where a class of positive share has no row.
 
     >>> import numpy as np
@@ -47,12 +47,13 @@ def generalization_term(
 
         2 sqrt(12) slope R Rad_S / M + 4 B sqrt(log(2/risk) / (2M))
 
-    ``complexity`` Rad_S = E max over f of the sum of signs times all 3 d M outputs on the tuples at hand (a sum, not a
-    mean); features have length <= ``radius`` R, losses lie in [0, B].  The loss as a function of the three features
-    has slope <= slope sqrt(|p - n|^2 + 2|a|^2) <= sqrt 6 slope R, and contraction of vectors adds sqrt 2 (Maurer, ALT
-    2016).  The deviation less twice the empirical complexity moves by at most 3B/M with one tuple, the mean loss of
-    the one f by B/M: each has half the risk.  The published order is the same, R Rad_S/M + R^2 sqrt(log(1/risk)/M)
-    (Arora et al., theorem 4.1), without constants.  Raises InputError for a negative complexity or no tuples.
+    ``complexity`` Rad_S = E max over f of the sum of signs times all 3 d M outputs on the tuples at hand (a sum,
+    not a mean); features have length <= ``radius`` R, losses lie in [0, B].  The loss as a function of the three
+    features has slope <= slope sqrt(|p - n|^2 + 2|a|^2) <= sqrt 6 slope R, and contraction of vectors adds sqrt 2
+    (Maurer, ALT 2016).  The deviation less twice the empirical complexity moves by at most 3B/M with one tuple,
+    the mean loss of the one f by B/M: each has half the risk.  The published order is the same, R Rad_S/M + R^2
+    sqrt(log(1/risk)/M) (Arora et al., theorem 4.1), without constants.  Raises InputError for a negative
+    complexity or no tuples.
     """
     risk = check_confidence(confidence)
     check_range("complexity", complexity, 0, math.inf)
@@ -70,10 +71,11 @@ def minimiser_terms(
 
         L_un^!=(f) + slope tau / (sqrt 2 (1 - tau)) s(f) + Gen_M / (1 - tau),    for every f in the class
 
-    ``apart`` = L_un^!=(f) and ``spread`` = s(f) are those of one f of the class, which need not be the minimiser.  An
-    estimate and no :class:`Bound`: of a trained network it is not known that it minimises its loss over a class, nor
-    what the class and its Rad_S are.  For a fixed encoder :func:`carryover.bounds.contrastive.contrastive_bound`
-    needs neither.  Reference: Arora et al., ICML 2019, theorem 4.5.
+    ``apart`` = L_un^!=(f) and ``spread`` = s(f) are those of one f of the class, which need not be the minimiser.
+    An estimate and no :class:`Bound`: of a trained network it is not known that it minimises its loss over a
+    class, nor what the class and its Rad_S are.  For a fixed encoder
+    :func:`carryover.bounds.contrastive.contrastive_bound` needs neither.  Reference: Arora et al., ICML 2019,
+    theorem 4.5.
     Raises InputError for negative terms or a collision probability outside [0, 1).
     """
     check_range("collision", collision, 0, 1, open_high=True)

@@ -43,16 +43,18 @@ def disagreement_certificate(
         P(h != y) <= P(h_ref != y) + P(h != h_ref) <= reference bound + upper limit of the disagreement
 
     The first is the triangle inequality, for any two classifiers and any number of classes; nothing is assumed of
-    how they are related.  ``disagreement`` (m,) is, for each of m unlabelled examples, whether the two differ, or for
-    a randomised one the probability of it: with :func:`gibbs_disagreement` a PAC-Bayes bound passes from the Gibbs
-    classifier to the head itself.  The limit is Clopper and Pearson's for values 0 and 1, else the inverse of kl at
-    log(1/risk)/m.  The reference fails with probability 1 - its confidence; the rest of the risk is for the limit.
-    Reference: Kaariainen, Generalization error bounds using unlabeled data, COLT 2005 (its second method).
+    how they are related.  ``disagreement`` (m,) is, for each of m unlabelled examples, whether the two differ, or
+    for a randomised one the probability of it: with :func:`gibbs_disagreement` a PAC-Bayes bound passes from the
+    Gibbs classifier to the head itself.  The limit is Clopper and Pearson's for values 0 and 1, else the inverse
+    of kl at log(1/risk)/m.  The reference fails with probability 1 - its confidence; the rest of the risk is for
+    the limit.  Reference: Kaariainen, Generalization error bounds using unlabeled data, COLT 2005 (its second
+    method).
 
-    What cannot be checked without labels: that the unlabelled examples come from the law that the reference's error
-    refers to.  Under a shift this certifies nothing.  ``classifiers_fixed``: True where no unlabelled example served
-    to choose either classifier, False where one did, None where nobody knows.  Raises InputError for disagreements
-    outside [0, 1], a reference without a confidence level, or one whose confidence leaves no risk for the limit.
+    What cannot be checked without labels: that the unlabelled examples come from the law that the reference's
+    error refers to.  Under a shift this certifies nothing.  ``classifiers_fixed``: True where no unlabelled
+    example served to choose either classifier, False where one did, None where nobody knows.  Raises InputError
+    for disagreements outside [0, 1], a reference without a confidence level, or one whose confidence leaves no
+    risk for the limit.
     """
     risk = check_confidence(confidence)
     values = _check_disagreement(disagreement)

@@ -12,11 +12,11 @@ from carryover._core.results import Assumption
 class ExpectationBound:
     """An estimate, in expectation no smaller than the *expected* error: it has no confidence level.
 
-    On one draw of the data it may lie below the error of the classifier at hand, at any rate whatever; only its mean
-    over draws is above the mean error.  ``value`` is the sum of ``terms`` (checked).  ``null`` is what the
+    On one draw of the data it may lie below the error of the classifier at hand, at any rate whatever; only its
+    mean over draws is above the mean error.  ``value`` is the sum of ``terms`` (checked).  ``null`` is what the
     information term comes to, on average, when the masks are shuffled so that there is no information at all, and
-    ``null_high`` the largest such value; None where there is nothing to shuffle.  ``n_repeats`` counts the training
-    runs behind the estimate.  ``vacuous``: no smaller than the largest error.
+    ``null_high`` the largest such value; None where there is nothing to shuffle.  ``n_repeats`` counts the
+    training runs behind the estimate.  ``vacuous``: no smaller than the largest error.
     """
 
     value: float

@@ -30,8 +30,8 @@ class KlInverse:
     """The largest q with kl(Lhat(Q) || q) <= (KL(Q||P) + log(2 sqrt(n) / risk)) / n.
 
     E exp(n kl(Lhat(h) || L(h))) <= 2 sqrt(n) for each h (for losses in [0, 1] by Maurer's comparison with coins),
-    hence for P's mean; Markov's inequality, the change of measure from P to Q and joint convexity of kl do the rest.
-    Reference: Maurer, arXiv cs/0411099, theorems 1 and 5.
+    hence for P's mean; Markov's inequality, the change of measure from P to Q and joint convexity of kl do the
+    rest.  Reference: Maurer, arXiv cs/0411099, theorems 1 and 5.
 
     >>> round(sum(KlInverse().terms(0.289307, 1724.0, n=30000, risk=0.05).values()), 4)
     0.4552

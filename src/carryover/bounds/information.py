@@ -33,17 +33,19 @@ def loss_difference_cmi_bound(
     ``losses`` (m, n, 2) are the 0-1 losses of m runs on both members of n pairs; ``masks`` (m, n) say which member
     each run was trained on.  Delta_i = loss of member 1 - loss of member 0, in {-1, 0, 1}.
 
-    Derivation, for one set of pairs: with S' a fair coin independent of Delta_i, (-1)^S' Delta_i has mean 0 and lies
-    in [-|Delta_i|, |Delta_i|], hence E exp(t (-1)^S' Delta_i) <= exp(t^2/2).  The change of measure from (Delta_i, S')
-    to (Delta_i, S_i) gives t E[(-1)^S_i Delta_i] <= I(Delta_i; S_i) + t^2/2 for all t, and the expectation is that
-    pair's test loss less its training loss.  Reference: Wang and Mao, ICML 2023 (arXiv 2302.02432), section 3, with
-    the information conditional on the pairs; after Steinke and Zakynthinou, COLT 2020.
+    Derivation, for one set of pairs: with S' a fair coin independent of Delta_i, (-1)^S' Delta_i has mean 0 and
+    lies in [-|Delta_i|, |Delta_i|], hence E exp(t (-1)^S' Delta_i) <= exp(t^2/2).  The change of measure from
+    (Delta_i, S') to (Delta_i, S_i) gives t E[(-1)^S_i Delta_i] <= I(Delta_i; S_i) + t^2/2 for all t, and the
+    expectation is that pair's test loss less its training loss.  Reference: Wang and Mao, ICML 2023 (arXiv
+    2302.02432), section 3, with the information conditional on the pairs; after Steinke and Zakynthinou, COLT
+    2020.
 
     The information is the plug-in of :func:`mask_information`, and the inequality above holds for that law of
-    frequencies too: the value is never below the test error that the runs themselves show (``stats["test_error"]``),
-    so its expectation is never below the expected error, whatever m is.  It is biased up by far: ``null`` is what
-    shuffled masks give, in which there is no information.
-    Raises InputError for losses other than 0 and 1, shapes that disagree, and too few masks (says how many).
+    frequencies too: the value is never below the test error that the runs themselves show
+    (``stats["test_error"]``), so its expectation is never below the expected error, whatever m is.  It is biased
+    up by far: ``null`` is what shuffled masks give, in which there is no information.
+    Raises InputError for losses
+    other than 0 and 1, shapes that disagree, and too few masks (says how many).
     """
     masks = check_masks(masks)
     losses = check_errors(losses, masks)
@@ -71,9 +73,9 @@ def prediction_cmi_bound(
 
     ``predictions`` (m, n, 2) and ``labels`` (n, 2) are class codes, ``masks`` (m, n) as in
     :func:`loss_difference_cmi_bound`.  Given the pairs, the loss difference is a function of F_i, so that this is
-    never below that bound; with K classes F_i has K^2 values and the plug-in's bias is larger.
-    Reference: Harutyunyan, Raginsky, Ver Steeg and Galstyan, NeurIPS 2021 (arXiv 2110.01584), section 3, subsets of
-    one pair.  Raises InputError as :func:`loss_difference_cmi_bound`.
+    never below that bound; with K classes F_i has K^2 values and the plug-in's bias is larger.  Reference:
+    Harutyunyan, Raginsky, Ver Steeg and Galstyan, NeurIPS 2021 (arXiv 2110.01584), section 3, subsets of one
+    pair.  Raises InputError as :func:`loss_difference_cmi_bound`.
     """
     masks = check_masks(masks)
     predictions = check_paired(predictions, masks, "predictions")

@@ -49,11 +49,12 @@ def pac_bayes_head_bound(
 
     ``head`` (W, b) on the divided rows, say one fine-tuned from the reference: W is that head.  None: W is
     whichever serves best of the reference itself and of ridge regressions shrunk towards it, fitted to these rows.
-    ``hashes`` are the content hashes of the rows (default: of each row of features as given).  Bounded is the Gibbs
-    classifier, which draws a head for every prediction; its training error is an exact integral.
-    References: Langford and Shawe-Taylor, NIPS 2002; priors from another part of the data: Ambroladze,
-    Parrado-Hernandez and Shawe-Taylor, Tighter PAC-Bayes bounds, NIPS 2006.
-    Raises InputError where the reference has seen a row, and for data or heads that cannot be used.
+    ``hashes`` are the content hashes of the rows (default: of each row of features as given).  Bounded is the
+    Gibbs classifier, which draws a head for every prediction; its training error is an exact integral.  References:
+    Langford and Shawe-Taylor, NIPS 2002; priors from another part of the data: Ambroladze, Parrado-Hernandez and
+    Shawe-Taylor, Tighter PAC-Bayes bounds, NIPS 2006.
+    Raises InputError where the reference has seen a row, and
+    for data or heads that cannot be used.
     """
     risk = check_confidence(confidence)
     n_classes = len(reference.coefficients)
@@ -95,7 +96,7 @@ def pac_bayes_head_bound(
 
 @dataclass(frozen=True)
 class _Choice:
-    """A posterior's mean (P, d + 1) in units of its noise, its divergence, its prior, and the bound where judged."""
+    """A posterior's mean (P, d + 1) in units of its noise, its divergence and prior, the bound where judged."""
 
     mean: np.ndarray
     kl: float

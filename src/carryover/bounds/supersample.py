@@ -115,8 +115,9 @@ def mask_information(ranks: Int[np.ndarray, "m n"], masks: Int[np.ndarray, "m n"
 
         H((P0 + P1)/2) - (H(P0) + H(P1))/2,    P0, P1 the frequencies of outcomes in the runs with mask 0 and 1
 
-    Given the masks P0 and P1 are unbiased and the expression is jointly convex in them, so its expectation is never
-    below the information itself.  (With frequencies for the mask's law too, as is common, that is not known.)
+    Given the masks P0 and P1 are unbiased and the expression is jointly convex in them, so its expectation is
+    never below the information itself.  (With frequencies for the mask's law too, as is common, that is not
+    known.)
 
     >>> import numpy as np
     >>> mask_information(np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0, 0], [0, 0], [1, 1], [1, 1]]))

@@ -1,4 +1,4 @@
-"""Information between the weights and the whole training set: known by counting, or through noise on the weights."""
+"""Information between the weights and the whole training set: known by counting, or through added noise."""
 
 import math
 
@@ -35,10 +35,11 @@ def known_information_bound(
 ) -> ExpectationBound:
     """Expected training error + sqrt(I/(2n)) where I(W; S) <= ``information`` (nats) is known by counting.
 
-    A choice among K predictors that were fixed before the n examples has I <= log K, however it is made: the choice
-    of one head, penalty or checkpoint by these examples.  ``training_errors`` (r,), r >= 1, are the errors of the
-    chosen predictor on its own training set, for r training sets drawn independently.
-    Raises InputError for errors outside [0, 1], a negative information or n < 1.
+    A choice among K predictors that were fixed before the n examples has I <= log K, however it is made: the
+    choice of one head, penalty or checkpoint by these examples.  ``training_errors`` (r,), r >= 1, are the errors
+    of the chosen predictor on its own training set, for r training sets drawn independently.
+    Raises InputError for
+    errors outside [0, 1], a negative information or n < 1.
     """
     errors = _check_errors(training_errors, at_least=1)
     return _bound(
@@ -57,11 +58,12 @@ def noisy_weights_bound(
     noise_std: float,
     n: int,
 ) -> ExpectationBound:
-    """Xu and Raginsky's bound for weights that carry Gaussian noise, from r independent training sets of n examples.
+    """Xu and Raginsky's bound for weights with Gaussian noise, from r independent training sets of n examples.
 
-    Row j of ``weights`` is A(S_j), what training set j gives before noise N(0, noise_std^2) is added to every weight;
-    ``training_errors`` (r,) are the mean errors of the noisy weights on their own sets, exact or over noise drawn
-    independently.  Without noise the information is infinite, and nothing is estimated from the weights' own law.
+    Row j of ``weights`` is A(S_j), what training set j gives before noise N(0, noise_std^2) is added to every
+    weight; ``training_errors`` (r,) are the mean errors of the noisy weights on their own sets, exact or over
+    noise drawn independently.  Without noise the information is infinite, and nothing is estimated from the
+    weights' own law.
 
     I(W; S) <= E ||A(S) - c||^2 / (2 noise_std^2) for every centre c that S did not choose, and
     sqrt(I/(2n)) <= I/(n t) + t/8 for every t > 0.  For each set, c is the mean of the other sets' weights and t is
