@@ -58,13 +58,7 @@ def pac_bayes_head_bound(
     """
     risk = check_confidence(confidence)
     n_classes = len(reference.coefficients)
-    features, labels = check_sample(features, labels, n_classes)
-    if features.shape[1] != reference.coefficients.shape[1]:
-        raise InputError(
-            f"the reference head takes {reference.coefficients.shape[1]} features, got {features.shape[1]}"
-        )
-    refuse_seen(reference, named_rows(features, hashes))
-    rows = reference.rows(features)
+    rows, labels = _checked_rows(features, labels, reference=reference, hashes=hashes)
     centre = _parameters((reference.coefficients, reference.intercept))
     pairs = _pairs(centre, rows, labels=labels, head=head)
     best = _best(pairs, rows, labels=labels, inequality=inequality, risk=risk)
@@ -92,6 +86,22 @@ def pac_bayes_head_bound(
             "intercept": mean[1],
         },
     )
+
+
+def _checked_rows(
+    features: Num[np.ndarray, "n d"],
+    labels: Int[np.ndarray, " n"],
+    *,
+    reference: ReferenceHead,
+    hashes: Iterable[str] | None,
+) -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, " n"]]:
+    """The rows the reference acts on, and their labels; refuses those it has seen."""
+    n_classes, n_features = reference.coefficients.shape
+    features, labels = check_sample(features, labels, n_classes)
+    if features.shape[1] != n_features:
+        raise InputError(f"the reference head takes {n_features} features, got {features.shape[1]}")
+    refuse_seen(reference, named_rows(features, hashes))
+    return reference.rows(features), labels
 
 
 @dataclass(frozen=True)
