@@ -6,52 +6,13 @@ violated by at most the 99.9 % quantile of Binomial(draws, .05): 73 of 1,000.  D
 exceed it wherever the bound is tight enough for that to show; what is not caught is said below.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
-from scipy.stats import binom
+from finite_laws import finite_law, permitted
 
 from carryover.bounds.holdout import holdout_bound
-from carryover.bounds.pac_bayes import gibbs_error, pac_bayes_bound
+from carryover.bounds.pac_bayes import pac_bayes_bound
 from carryover.bounds.rademacher import rademacher_bound
-
-RISK = 0.05
-
-
-@dataclass(frozen=True)
-class Law:
-    """P(cell m, class k) as a table; the features of cell m are the m-th unit vector."""
-
-    table: np.ndarray
-
-    def draw(self, n, generator):
-        flat = generator.choice(self.table.size, size=n, p=self.table.ravel())
-        cells, labels = np.unravel_index(flat, self.table.shape)
-        return np.eye(len(self.table))[cells], labels
-
-    def error_of(self, predictions):
-        """True error rate of a rule that gives one class to each cell."""
-        return 1 - self.table[np.arange(len(self.table)), predictions].sum()
-
-    def gibbs_error_of(self, stats):
-        """True error rate of the noisy head, from its error on every cell and class.  Rows with their constant
-        have length sqrt 2, by which the scores are divided to make the noise standard."""
-        scores = (stats["coefficients"].T + stats["intercept"]) / np.sqrt(2)
-        cells, classes = np.indices(self.table.shape)
-        errors = gibbs_error(scores[cells.ravel()], classes.ravel(), noise_std=stats["noise_std"])
-        return float(self.table.ravel() @ errors)
-
-
-def _law(cells, n_classes, *, certainty):
-    """Equally likely cells; each has one class with probability ``certainty``, the others share the rest."""
-    table = np.full((cells, n_classes), (1 - certainty) / (n_classes - 1))
-    table[np.arange(cells), np.arange(cells) % n_classes] = certainty
-    return Law(table / cells)
-
-
-def _permitted(draws):
-    return binom.ppf(0.999, draws, RISK)
 
 
 def _linear_predictions(stats):
@@ -73,25 +34,25 @@ def _violations(results, broken=lambda bound: bound.value):
 
 
 def test_binomial_quantile_in_the_design():
-    assert _permitted(1000) == 73
+    assert permitted(1000) == 73
 
 
 def test_holdout_holds_and_a_halved_width_is_caught():
-    law = _law(10, 2, certainty=0.8)
+    law = finite_law(10, 2, certainty=0.8)
     rule = np.arange(10) % 2
     true = law.error_of(rule)
     results = _simulate(
         law, 100, lambda x, y, _: holdout_bound(rule[x.argmax(axis=1)] == y), lambda bound: true, draws=1000
     )
     assert true == pytest.approx(0.2)
-    assert _violations(results) <= _permitted(1000)
+    assert _violations(results) <= permitted(1000)
     halved = _violations(results, lambda b: b.terms["test_error"] + b.terms["confidence"] / 2)
-    assert halved > _permitted(1000)
+    assert halved > permitted(1000)
 
 
 def _check_rademacher(n_classes, draws):
     """Cells seen about once each and coin-flip labels: training error near 0, true error near chance."""
-    law = _law(80, n_classes, certainty=1 / n_classes)
+    law = finite_law(80, n_classes, certainty=1 / n_classes)
     results = _simulate(
         law,
         40,
@@ -99,14 +60,14 @@ def _check_rademacher(n_classes, draws):
         lambda bound: law.error_of(_linear_predictions(bound.stats)),
         draws=draws,
     )
-    assert _violations(results) <= _permitted(draws)
+    assert _violations(results) <= permitted(draws)
     assert all(bound.stats["training_error"] <= bound.value for bound, _ in results)
 
 
 def _check_memorising_rademacher(draws):
     """A head that memorises, priced at the ratio at which its ramp loss is 0: without the complexity term and
     with the confidence term alone it fails; with the complexity it holds."""
-    law = _law(600, 2, certainty=0.5)
+    law = finite_law(600, 2, certainty=0.5)
     broken = whole = 0
     for generator in np.random.default_rng(7).spawn(draws):
         features, labels = law.draw(400, generator)
@@ -123,12 +84,12 @@ def _check_memorising_rademacher(draws):
         true = law.error_of(coefficients.argmax(axis=0))
         whole += bound.value < true
         broken += bound.stats["training_error"] + bound.terms["confidence"] < true
-    assert whole <= _permitted(draws)
-    assert broken > _permitted(draws)
+    assert whole <= permitted(draws)
+    assert broken > permitted(draws)
 
 
 def _check_pac_bayes(n_classes, *, cells, certainty, n, draws):
-    law = _law(cells, n_classes, certainty=certainty)
+    law = finite_law(cells, n_classes, certainty=certainty)
     results = _simulate(
         law,
         n,
@@ -136,7 +97,7 @@ def _check_pac_bayes(n_classes, *, cells, certainty, n, draws):
         lambda bound: law.gibbs_error_of(bound.stats),
         draws=draws,
     )
-    assert _violations(results) <= _permitted(draws)
+    assert _violations(results) <= permitted(draws)
     assert all(bound.terms["training_gibbs_error"] <= bound.value for bound, _ in results)
     return results
 
@@ -163,7 +124,7 @@ def test_pac_bayes_holds_and_without_its_divergence_is_caught():
     results = _check_pac_bayes(2, cells=60, certainty=0.9, n=150, draws=1000)
     assert _violations(
         results, lambda b: b.terms["training_gibbs_error"] + b.terms["confidence"]
-    ) > _permitted(1000)
+    ) > permitted(1000)
 
 
 @pytest.mark.slow

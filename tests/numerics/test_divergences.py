@@ -68,6 +68,12 @@ def test_lower_inverse_mirrors_the_upper_one(p, budget):
         assert abs(binary_kl_lower(p, budget) - (1 - _exact_upper(1 - p, budget))) < 1e-12
 
 
+@pytest.mark.parametrize("p", [5e-324, 1e-310, 1e-299])
+def test_rates_next_to_the_smallest_number_are_as_good_as_zero(p):
+    assert binary_kl(p, 0.25) == pytest.approx(binary_kl(0.0, 0.25), rel=1e-14)
+    assert binary_kl_upper(p, 0.7) == pytest.approx(binary_kl_upper(0.0, 0.7), rel=1e-14)
+
+
 def test_reference_value_of_the_upper_inverse():
     budget = (1724 + math.log(2 * math.sqrt(30000) / 0.05)) / 30000
     assert binary_kl_upper(0.289307, budget) == pytest.approx(0.4552, abs=5e-5)

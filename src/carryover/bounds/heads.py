@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.linalg import eigh
 
+Head = tuple[np.ndarray, np.ndarray]
+"""Coefficients (k, d) and intercept (k,)."""
 PENALTIES = tuple(float(penalty) for penalty in 10.0 ** np.arange(-4, 2))
 
 
@@ -25,24 +27,38 @@ def unit_rows(features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
 
 def ridge_heads(
     rows: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"], n_classes: int
-) -> Iterator[tuple[Float[np.ndarray, "k d"], Float[np.ndarray, " k"]]]:
-    """Ridge regressions on centred one-hot codes for a path of penalties, from one eigendecomposition.
+) -> Iterator[Head]:
+    """Ridge regressions on centred one-hot codes for a path of penalties; the classes' coefficients sum to 0."""
+    return ridge_path(rows, centred_codes(labels, n_classes))
+
+
+def centred_codes(labels: Int[np.ndarray, " n"], n_classes: int) -> Float[np.ndarray, "n k"]:
+    """One-hot codes less 1/K: each row sums to 0.
+
+    >>> import numpy as np
+    >>> centred_codes(np.array([1]), 2).tolist()
+    [[-0.5, 0.5]]
+    """
+    return np.eye(n_classes)[labels] - 1 / n_classes
+
+
+def ridge_path(rows: Float[np.ndarray, "n d"], targets: Float[np.ndarray, "n k"]) -> Iterator[Head]:
+    """Coefficients (k, d) and intercept (k,) for each of ``PENALTIES``, from one eigendecomposition.
 
     The penalty is added to the mean square of the features in each principal direction.  A constant feature of
-    size 1 is penalised like the others and comes back as the intercept.  The classes' coefficients sum to 0.
+    size 1 is penalised like the others and comes back as the intercept.
     """
     n = len(rows)
-    codes = np.eye(n_classes)[labels] - 1 / n_classes
     if n <= rows.shape[1]:
         values, vectors = eigh(rows @ rows.T + 1.0)
-        shared = vectors.T @ codes
+        shared = vectors.T @ targets
     else:
         gram = np.empty((rows.shape[1] + 1,) * 2)
         gram[:-1, :-1] = rows.T @ rows
         gram[-1, :-1] = gram[:-1, -1] = rows.sum(axis=0)
         gram[-1, -1] = n
         values, vectors = eigh(gram, overwrite_a=True)
-        shared = vectors.T @ np.vstack([rows.T @ codes, codes.sum(axis=0)])
+        shared = vectors.T @ np.vstack([rows.T @ targets, targets.sum(axis=0)])
     for penalty in PENALTIES:
         solution = vectors @ (shared / (np.maximum(values, 0.0) + n * penalty)[:, None])
         if n <= rows.shape[1]:

@@ -10,11 +10,12 @@ from scipy.special import ndtr
 from carryover._core.results import Assumption, Bound
 from carryover.bounds.base import check_confidence, check_sample, error_bound, sample_assumptions
 from carryover.bounds.heads import ridge_heads, unit_rows
+from carryover.bounds.inequalities import KlInverse
 from carryover.numerics.divergences import binary_kl, binary_kl_upper
 
 PRIOR_STDS = tuple(float(std) for std in 2.0 ** (np.arange(33) / 4))
-_NORMS = tuple(float(norm) for norm in 2.0 ** np.arange(-1, 9.5, 0.5))
-_JUDGED_ON = 500
+NORMS = tuple(float(norm) for norm in 2.0 ** np.arange(-1, 9.5, 0.5))
+JUDGED_ON = 500
 _STEP = 0.3
 _NODES = _STEP * np.arange(-22, 23)
 _WEIGHTS = _STEP * np.exp(-(_NODES**2) / 2) / math.sqrt(2 * math.pi)
@@ -66,13 +67,7 @@ def pac_bayes_terms(training_error: float, kl: float, *, n: int, risk: float) ->
     Their sum is the largest q with kl(training_error || q) <= (kl + log(2 sqrt(n) P / risk)) / n
     (Maurer, arXiv cs/0411099, theorem 5), P the number of priors in the grid, each with the risk / P.
     """
-    with_kl = binary_kl_upper(training_error, kl / n)
-    whole = binary_kl_upper(training_error, _budget(kl, n=n, risk=risk))
-    return {
-        "training_gibbs_error": training_error,
-        "divergence": with_kl - training_error,
-        "confidence": whole - with_kl,
-    }
+    return KlInverse().terms(training_error, kl, n=n, risk=risk / len(PRIOR_STDS))
 
 
 def pac_bayes_bound(
@@ -106,7 +101,9 @@ def pac_bayes_bound(
     best = None
     for head in ridge_heads(rows, labels, n_classes):
         best = _better(best, _scaled_to_unit(head), rows=rows, labels=labels, costs=costs, risk=risk)
-    error = float(gibbs_error(_scores(rows, *best.head), labels, noise_std=_noise_std(n_classes)).mean())
+    error = float(
+        gibbs_error(unit_scores(rows, *best.head), labels, noise_std=score_noise_std(n_classes)).mean()
+    )
     assumptions = sample_assumptions(
         n, groups=groups, representation_independent=representation_independent, sample="training"
     )
@@ -122,7 +119,7 @@ def pac_bayes_bound(
             "n": n,
             "kl": best.kl,
             "prior_std": best.prior_std,
-            "noise_std": _noise_std(n_classes),
+            "noise_std": score_noise_std(n_classes),
             "coefficients": best.head[0],
             "intercept": best.head[1],
         },
@@ -139,7 +136,7 @@ class _Posterior:
     bound: float
 
 
-def _noise_std(n_classes: int) -> float:
+def score_noise_std(n_classes: int) -> float:
     """Noise of each class's score: 1, or for two classes that of a difference of variance 1."""
     return math.sqrt(0.5) if n_classes == 2 else 1.0
 
@@ -148,7 +145,7 @@ def _costs_of_norms(n_parameters: int) -> list[tuple[float, float, float]]:
     """For each length of the posterior's mean: the length, the least divergence, and the prior that gives it."""
     return [
         (norm, *min((gaussian_kl(norm**2, n_parameters, prior_std=std), std) for std in PRIOR_STDS))
-        for norm in _NORMS
+        for norm in NORMS
     ]
 
 
@@ -160,7 +157,7 @@ def _scaled_to_unit(head: _Head) -> _Head:
     return coefficients / length, intercept / length
 
 
-def _scores(
+def unit_scores(
     rows: Float[np.ndarray, "n d"], coefficients: Float[np.ndarray, "k d"], intercept: Float[np.ndarray, " k"]
 ) -> Float[np.ndarray, "n k"]:
     """Scores divided by the length of the row with its constant, which makes the noise of each row the same."""
@@ -181,8 +178,8 @@ def _better(
 
     Judging on a part of the rows is a choice like any other: the bound is computed on all of them afterwards.
     """
-    n, part = len(rows), slice(None, None, -(-len(rows) // _JUDGED_ON))
-    scores, noise_std = _scores(rows[part], *head), _noise_std(len(head[0]))
+    n, part = len(rows), slice(None, None, -(-len(rows) // JUDGED_ON))
+    scores, noise_std = unit_scores(rows[part], *head), score_noise_std(len(head[0]))
     for norm, kl, prior_std in costs:
         if best is not None and -math.expm1(-kl / n) >= best.bound:
             break  # not even a training error of 0 would help, and longer heads cost more

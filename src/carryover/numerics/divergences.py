@@ -9,6 +9,9 @@ from carryover._core.checks import check_range
 from carryover._core.errors import InputError
 
 _SERIES_BELOW = 1e-2
+_NO_PROBABILITY = (
+    1e-300  # below this, step / p may overflow; p log(1 + step / p) is then far below every digit
+)
 
 
 def _excess_over_log1p(x: float) -> float:
@@ -20,7 +23,7 @@ def _excess_over_log1p(x: float) -> float:
 
 def _kl_at_step(p: float, step: float) -> float:
     """kl(p || p + step) as p f(step/p) + (1-p) f(-step/(1-p)), f(x) = x - log(1+x): two non-negative terms."""
-    below = step if p == 0 else p * _excess_over_log1p(step / p)
+    below = step if p < _NO_PROBABILITY else p * _excess_over_log1p(step / p)
     above = -step if p == 1 else (1 - p) * _excess_over_log1p(-step / (1 - p))
     return below + above
 
