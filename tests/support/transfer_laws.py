@@ -1,4 +1,4 @@
-"""Laws on which every term of the transfer bound is known, and the excess it bounds: four atoms, Gaussian inputs."""
+"""Laws on which every term of the transfer bound and the excess it bounds are known: atoms, and Gaussian inputs."""
 
 from dataclasses import dataclass
 
