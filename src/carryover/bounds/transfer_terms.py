@@ -55,6 +55,8 @@ def transferability_term(
 ) -> TransferTerm:
     """C E_U^beta.  Exact for a pair that is ``exact`` and a known excess; otherwise an estimate or missing.
 
+    The interval of an estimate is that of the excess, at the pair's values of C and beta.
+
     The excess of a checkpoint over the best of a family is not the excess over the best of the class, which
     nobody observes: it is too small by what the family's best one has.
     """
