@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
@@ -39,6 +39,7 @@ def test_formula_by_loops():
     assert found.width == 6
 
 
+@settings(max_examples=40)
 @given(st.floats(0.1, 10), st.integers(0, 1000))
 def test_scale_moved_between_layers_and_rotations_of_inputs_do_not_matter(factor, seed):
     first, second, third = _network(seed)

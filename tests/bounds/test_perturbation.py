@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import softmax
@@ -43,6 +43,7 @@ def _linear(name, weights, biases):
     return LinearClass(name, _weight(*weights), _weight(*biases))
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.floats(-4, 2))
 def test_layer_norm_moves_by_twice_the_change_over_the_two_stds(seed, log_size):
     generator = np.random.default_rng(seed)
@@ -63,6 +64,7 @@ def test_layer_norm_constant_is_attained_by_a_small_turn():
     assert np.linalg.norm(of_x - of_y) / np.linalg.norm(x - y) == pytest.approx(1 / std, rel=1e-6)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**6))
 def test_layer_norm_with_its_own_weights_moved(seed):
     generator = np.random.default_rng(seed)
@@ -81,6 +83,7 @@ def test_layer_norm_with_its_own_weights_moved(seed):
     assert np.linalg.norm(scale * of_x + shift) <= layer.radius
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.floats(-4, 2))
 def test_softmax_moves_by_the_largest_change_of_a_logit(seed, log_size):
     generator = np.random.default_rng(seed)
@@ -114,6 +117,7 @@ def _permitted(change, step, moves):
     )
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**6))
 def test_mlp_with_everything_moved(seed):
     generator = np.random.default_rng(seed)
@@ -153,6 +157,7 @@ def _head(seed):
     return _size(output(0) - output(1)), head.change(radius), _size(x[0] - x[1]), moves
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**6))
 def test_attention_head_with_everything_moved(seed):
     """Also another bias of the keys, which costs nothing."""

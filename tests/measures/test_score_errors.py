@@ -21,7 +21,7 @@ def _posteriors(seed, inputs=4, classes=3):
     return best, (1 - share) * best + share * mixed, generator.dirichlet(np.ones(inputs)), generator
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6))
 def test_probabilities_after_cross_entropy(seed):
     best, found, weights, generator = _posteriors(seed)
@@ -55,7 +55,7 @@ def test_one_half_is_sharp_for_cross_entropy_too():
     assert slopes[1] == pytest.approx(0.5, abs=0.01)
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.sampled_from([1, 2, 4]))
 def test_bounded_logits_after_cross_entropy(seed, classes):
     """Random decoders on random features of three inputs, the largest logit measured."""
@@ -116,7 +116,7 @@ def _loss(joint_normalised, features):
     return np.linalg.norm(joint_normalised - features @ features.T) ** 2
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.integers(1, 4))
 def test_spectral_pretraining(seed, width):
     _, graph, generator = _graph(seed)

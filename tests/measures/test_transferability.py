@@ -35,7 +35,7 @@ def _linear_problem(seed, inputs=6, outputs=4, width=3):
     return readout @ decoder, decoder, excess, missed
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6))
 def test_squared_pretraining_bounds_squared_and_absolute_loss(seed):
     """Exact risks: 1/2 E(s - s*)^2 = missed^2 / 2, and E|s - s*| = sqrt(2/pi) missed for Gaussian inputs."""
@@ -135,6 +135,7 @@ def test_a_head_of_zeros_is_readable():
     assert readable_head(np.zeros((1, 2)), np.zeros((3, 2))).in_span
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**6))
 def test_the_readout_is_the_shortest_and_units_of_features_do_not_matter(seed):
     generator = np.random.default_rng(seed)
