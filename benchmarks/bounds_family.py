@@ -58,7 +58,9 @@ class Member:
 
 def members() -> list[Member]:
     """All runs, short ones first."""
-    plain = [Member(kind, steps, "none", 0.0, seed) for kind in OBJECTIVES for seed, steps in enumerate(STEPS)]
+    plain = [
+        Member(kind, steps, "none", 0.0, seed) for kind in OBJECTIVES for seed, steps in enumerate(STEPS)
+    ]
     regularized = [
         Member(kind, REGULARIZED_STEPS, name, strength, 100 + 10 * at + place)
         for kind in OBJECTIVES
@@ -94,7 +96,10 @@ def train(member: Member, folder: Path) -> None:
         if member.regularizer != "l2":
             tables["downstream"] = {"path": str(unlabelled_pool(folder)), "image": "img"}
     found = pretrain(build(PretrainSpec, tables), folder / member.name, PretrainOptions(checkpoint_every=400))
-    print(f"{member.name}: held-out loss {found.record['pretraining_loss']['held_out']['value']:.4f}", flush=True)
+    print(
+        f"{member.name}: held-out loss {found.record['pretraining_loss']['held_out']['value']:.4f}",
+        flush=True,
+    )
 
 
 def main() -> None:
