@@ -32,6 +32,34 @@ def ridge_heads(
     return ridge_path(rows, centred_codes(labels, n_classes))
 
 
+def fit_ridge_head(rows: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"], *, n_classes: int) -> Head:
+    """The ridge head of the penalty that errs least on every third row when fitted to the others, fitted to all."""
+    codes = centred_codes(labels, n_classes)
+    judged = np.arange(len(rows)) % 3 == 2
+    best = len(PENALTIES) - 1
+    if judged.any():
+        wrong = [
+            ((rows[judged] @ coefficients.T + intercept).argmax(axis=1) != labels[judged]).mean()
+            for coefficients, intercept in ridge_path(rows[~judged], codes[~judged])
+        ]
+        best = int(np.argmin(wrong))
+    return list(ridge_path(rows, codes))[best]
+
+
+def head_parameters(head: Head) -> Float[np.ndarray, "p d_and_1"]:
+    """What a head's predictions depend on: one row w_1 - w_0 with its intercept for two classes, else a row for each
+    class, less their mean.
+    """
+    both = np.column_stack(head)
+    return both[1:] - both[:1] if len(both) == 2 else both - both.mean(axis=0)
+
+
+def head_of_parameters(parameters: Float[np.ndarray, "p d_and_1"]) -> Head:
+    """A head with these parameters."""
+    both = np.vstack([-parameters / 2, parameters / 2]) if len(parameters) == 1 else parameters
+    return both[:, :-1], both[:, -1]
+
+
 def centred_codes(labels: Int[np.ndarray, " n"], n_classes: int) -> Float[np.ndarray, "n k"]:
     """One-hot codes less 1/K: each row sums to 0.
 

@@ -11,7 +11,7 @@ from carryover._core.checks import check_features
 from carryover._core.errors import InputError
 from carryover._core.results import Assumption, Bound
 from carryover.bounds.base import check_confidence, check_sample, error_bound, sample_assumptions
-from carryover.bounds.heads import Head, centred_codes, ridge_path
+from carryover.bounds.heads import Head, centred_codes, head_of_parameters, head_parameters, ridge_path
 from carryover.bounds.inequalities import Inequality, KlInverse
 from carryover.bounds.pac_bayes import (
     JUDGED_ON,
@@ -59,10 +59,10 @@ def pac_bayes_head_bound(
     risk = check_confidence(confidence)
     n_classes = len(reference.coefficients)
     rows, labels = _checked_rows(features, labels, reference=reference, hashes=hashes)
-    centre = _parameters((reference.coefficients, reference.intercept))
+    centre = head_parameters((reference.coefficients, reference.intercept))
     pairs = _pairs(centre, rows, labels=labels, head=head)
     best = _best(pairs, rows, labels=labels, inequality=inequality, risk=risk)
-    mean = _as_head(best.mean)
+    mean = head_of_parameters(best.mean)
     error = float(gibbs_error(unit_scores(rows, *mean), labels, noise_std=score_noise_std(n_classes)).mean())
     assumptions = sample_assumptions(
         len(rows), groups=groups, representation_independent=representation_independent, sample="training"
@@ -115,18 +115,6 @@ class _Choice:
     bound: float
 
 
-def _parameters(head: Head) -> Float[np.ndarray, "p d_and_1"]:
-    """One row w_1 - w_0 with its intercept for two classes, else a row for each class, less their mean."""
-    both = np.column_stack(head)
-    return both[1:] - both[:1] if len(both) == 2 else both - both.mean(axis=0)
-
-
-def _as_head(parameters: Float[np.ndarray, "p d_and_1"]) -> Head:
-    """A head with these parameters."""
-    both = np.vstack([-parameters / 2, parameters / 2]) if len(parameters) == 1 else parameters
-    return both[:, :-1], both[:, -1]
-
-
 def _pairs(
     centre: Float[np.ndarray, "p d_and_1"],
     rows: Float[np.ndarray, "n d"],
@@ -137,16 +125,16 @@ def _pairs(
     """Means of prior and posterior, both to be multiplied by one factor."""
     if head is not None:
         coefficients, intercept = head
-        reference = _as_head(centre)
+        reference = head_of_parameters(centre)
         if coefficients.shape != reference[0].shape or intercept.shape != reference[1].shape:
             raise InputError(
                 f"head must have coefficients {reference[0].shape} and an intercept {reference[1].shape}, "
                 f"got {coefficients.shape} and {intercept.shape}"
             )
         check_features(np.column_stack(head), "head")
-        yield centre, _parameters(head)
+        yield centre, head_parameters(head)
         return
-    coefficients, intercept = _as_head(centre)
+    coefficients, intercept = head_of_parameters(centre)
     scores = rows @ coefficients.T + intercept
     codes = centred_codes(labels, len(coefficients))
     # A reference in units of its own is first brought to the size at which it predicts the codes best.
@@ -155,7 +143,7 @@ def _pairs(
     if prior.any():
         yield prior, prior
     for step in ridge_path(rows, codes - size * scores):
-        yield prior, prior + _parameters(step)
+        yield prior, prior + head_parameters(step)
 
 
 def _least_divergences(
@@ -188,7 +176,9 @@ def _best(
         # No inequality of this kind is below the inverse of kl at this budget, even without training errors.
         budgets = (divergences - math.log(share)) / n
         useful = np.flatnonzero(-np.expm1(-budgets) < (math.inf if best is None else best.bound))
-        errors = _errors_at(norms[useful], _as_head(mean / length), rows=rows[part], labels=labels[part])
+        errors = _errors_at(
+            norms[useful], head_of_parameters(mean / length), rows=rows[part], labels=labels[part]
+        )
         # The likeliest first, by the small-deviation form of kl; most others are then dismissed without inverting.
         for i in np.argsort(errors + np.sqrt(2 * errors * budgets[useful]) + 2 * budgets[useful]):
             error, j = float(errors[i]), useful[i]

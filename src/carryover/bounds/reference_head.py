@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Num
 from carryover._core.checks import check_features
 from carryover._core.errors import InputError
 from carryover.bounds.base import check_sample
-from carryover.bounds.heads import PENALTIES, centred_codes, ridge_path, unit_rows
+from carryover.bounds.heads import fit_ridge_head, unit_rows
 from carryover.data.hashing import overlap, row_hashes
 
 
@@ -70,16 +70,7 @@ def fit_reference_head(
     """
     features, labels = check_sample(features, labels, n_classes)
     seen = frozenset(named_rows(features, hashes))
-    rows, codes = unit_rows(features), centred_codes(labels, n_classes)
-    judged = np.arange(len(rows)) % 3 == 2
-    best = len(PENALTIES) - 1
-    if judged.any():
-        wrong = [
-            ((rows[judged] @ coefficients.T + intercept).argmax(axis=1) != labels[judged]).mean()
-            for coefficients, intercept in ridge_path(rows[~judged], codes[~judged])
-        ]
-        best = int(np.argmin(wrong))
-    coefficients, intercept = list(ridge_path(rows, codes))[best]
+    coefficients, intercept = fit_ridge_head(unit_rows(features), labels, n_classes=n_classes)
     return ReferenceHead(coefficients, intercept, seen)
 
 
