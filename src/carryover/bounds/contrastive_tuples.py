@@ -39,7 +39,8 @@ def disjoint_tuples(
     rows of a class are independent draws from it, hence so are the tuples.  Raises InputError for a block < 1, labels
     without a share, and too few rows for one tuple.
 
-    >>> drawn = disjoint_tuples(np.arange(40) % 2, class_shares=np.array([0.5, 0.5]), generator=np.random.default_rng(0))
+    >>> labels, fair = np.arange(40) % 2, np.array([0.5, 0.5])
+    >>> drawn = disjoint_tuples(labels, class_shares=fair, generator=np.random.default_rng(0))
     >>> len(drawn.anchors), bool(drawn.filled.all())
     (8, True)
     """

@@ -7,6 +7,7 @@ import tyro
 
 from carryover import __version__
 from carryover.cli.adapt import AdaptCommand
+from carryover.cli.bounds import BoundsCommand
 from carryover.cli.demo import DemoCommand
 from carryover.cli.diagnose import DiagnoseCommand
 from carryover.cli.predict import PredictCommand
@@ -18,6 +19,7 @@ Command = (
     | Annotated[PretrainCommand, tyro.conf.subcommand("pretrain")]
     | Annotated[AdaptCommand, tyro.conf.subcommand("adapt")]
     | Annotated[PredictCommand, tyro.conf.subcommand("predict")]
+    | Annotated[BoundsCommand, tyro.conf.subcommand("bounds")]
     | Annotated[DemoCommand, tyro.conf.subcommand("demo")]
     | Annotated[TheoryCommand, tyro.conf.subcommand("theory")]
 )

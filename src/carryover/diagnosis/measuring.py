@@ -71,7 +71,7 @@ def measure(
     ``report`` is told each stage and the fraction done.  Beyond ``spec.max_rows`` training rows, the probe and the
     Rademacher complexity work from sums over all rows, the rest on a subsample that the notes state.
     """
-    rows = _in_memory(features, target, spec.max_rows, seed)
+    rows = rows_in_memory(features, target, spec.max_rows, seed)
     notes = []
     if len(rows.part) < len(target.train):
         notes.append(
@@ -120,7 +120,7 @@ def measure(
     if probe.moments is not None:
         scores |= scores_of_all_rows(scores, probe.moments, probe.path, n_used=len(rows.part))
     report("terms and bounds", 0.8)
-    variation, likeness = _domain(features, target, rows, seed)
+    variation, likeness = domain_of(features, target, rows, seed)
     return Measurements(
         n_features=features.train.shape[1],
         probe=probe,
@@ -145,7 +145,8 @@ def measure(
     )
 
 
-def _in_memory(features: ModelFeatures, target: Target, limit: int, seed: int) -> Rows:
+def rows_in_memory(features: ModelFeatures, target: Target, limit: int, seed: int) -> Rows:
+    """All training rows, or a stratified, seeded subsample of ``limit`` of them."""
     part, source = target.train, features.source_probabilities
     if len(part) <= limit:
         return Rows(features.train.all(), part, None if source is None else source.all())
@@ -161,7 +162,7 @@ def _curve_rows(rows: Rows, spec: MeasureSpec, seed: int) -> Rows:
     return Rows(rows.features[kept], rows.part.take(kept), None)
 
 
-def _domain(
+def domain_of(
     features: ModelFeatures, target: Target, rows: Rows, seed: int
 ) -> tuple[TotalVariation | None, np.ndarray | None]:
     """Total variation from below, and how like the pretraining sample each test example is."""
