@@ -56,7 +56,7 @@ def test_a_margin_bound_is_judged_by_its_own_head(entries):
 
 
 def test_the_certificate_is_the_reference_bound_and_the_disagreement(entries):
-    case, found = entries
+    _, found = entries
     terms = found["disagreement"].found.terms
     assert {"disagreement", "confidence", "reference_divergence"} <= set(terms)
     # Half of the risk each, so the reference costs more here than where it has all of it.

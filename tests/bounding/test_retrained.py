@@ -1,4 +1,4 @@
-"""Bounds in expectation by retraining: above the error on average, honest about memory, and refused where they cannot be."""
+"""Bounds in expectation by retraining: above the error on average, and dear where a probe memorises."""
 
 import numpy as np
 import pytest

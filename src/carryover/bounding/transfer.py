@@ -90,7 +90,8 @@ def _probe(case: Case) -> _Probed:
     train, test = case.train.features, case.test.features
     unit = math.sqrt(float(np.einsum("ij,ij->", train, train)) / len(train)) or 1.0
     head = fit_ridge_head(train / unit, case.train.labels, n_classes=case.n_classes)
-    radius = float(np.linalg.norm(head_parameters(head)))
+    # A hair above the head's own norm, so that rounding does not put the head outside its class.
+    radius = (1 + 1e-6) * float(np.linalg.norm(head_parameters(head)))
     losses = [
         ramp_loss(multiclass_margin(rows / unit @ head[0].T + head[1], labels), margin=1.0)
         for rows, labels in ((train, case.train.labels), (test, case.test.labels))
