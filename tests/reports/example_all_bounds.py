@@ -45,7 +45,15 @@ def entry(name: str, kind: str, terms: dict[str, float], **extras: Any) -> dict[
 def not_computed(name: str, status: str, reason: str, **extras: Any) -> dict[str, Any]:
     """A bound at a confidence level that has no value."""
     found = entry(name, "confidence", {}, assumptions=())
-    return {**found, "status": status, "reason": reason, "value": None, "vacuous": None, "ratio": None, **extras}
+    return {
+        **found,
+        "status": status,
+        "reason": reason,
+        "value": None,
+        "vacuous": None,
+        "ratio": None,
+        **extras,
+    }
 
 
 def _at_confidence() -> list[dict[str, Any]]:
@@ -67,7 +75,9 @@ def _at_confidence() -> list[dict[str, Any]]:
         entry("catoni_split", "confidence", tilted, **split, seconds=75.0),
         not_computed("compression", "failed", "the head could not be rounded to any <grid>"),
         entry("disagreement", "confidence", reference, assumptions=(LABELS, ENCODER, PRIOR)),
-        entry("contrastive", "confidence", tuples, bounded=pairs, assumptions=(VIEWS,), truth=est(0.33, 0.02)),
+        entry(
+            "contrastive", "confidence", tuples, bounded=pairs, assumptions=(VIEWS,), truth=est(0.33, 0.02)
+        ),
         not_computed("adapted_head", "not_applicable", "the head was not fine-tuned"),
     ]
 

@@ -36,6 +36,7 @@ def render_bounds(record: Mapping[str, Any]) -> str:
             answer=tightest_sentence(record["all_bounds"]),
             pictures={"all_bounds": picture_markup(draw_bounds_of_run(record))},
             words=wording,
+            bounds_titled=False,
             **all_bounds_section(bounds_of_run(record), record["all_bounds_of"]),
         )
     )
@@ -47,7 +48,7 @@ def write_bounds_page(record: Mapping[str, Any], folder: Path, overwrite: bool =
     Whatever else the folder holds stays.
 
     Raises:
-        InputError: when one of the files is there and ``overwrite`` is false, or the record does not meet its schema.
+        InputError: when a file is there and ``overwrite`` is false, or the record does not meet its schema.
         DiskFullError: when no space is left; nothing half-written remains.
     """
     folder = Path(folder)

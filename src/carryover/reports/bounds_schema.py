@@ -85,7 +85,9 @@ def _sum_of_terms(entry: Any, path: str) -> None:
         return
     total = math.fsum(entry["terms"].values())
     if not _close(entry["value"], total):
-        raise InputError(f"record{path}.value must be the sum of its terms, {total!r}, got {entry['value']!r}")
+        raise InputError(
+            f"record{path}.value must be the sum of its terms, {total!r}, got {entry['value']!r}"
+        )
 
 
 def _ratio_of_parts(entry: Any, path: str) -> None:
@@ -109,8 +111,10 @@ def _keeps_to_its_kind(entry: Any, path: str) -> None:
     if kind == "confidence" and entry["status"] == "ok" and entry["confidence"] is None:
         raise InputError(f"record{path}.confidence must be a number in [0, 1], got None")
     for key, owner in _KEYS_OF_A_KIND.items():
-        if kind != owner and entry.get(key):
-            raise InputError(f"record{path}.{key} must be null or absent for kind {kind!r}, got {entry[key]!r}")
+        if kind != owner and entry.get(key) not in (None, [], {}):
+            raise InputError(
+                f"record{path}.{key} must be null or absent for kind {kind!r}, got {entry[key]!r}"
+            )
     if kind == "estimate" and entry["status"] == "ok" and not entry.get("not_a_bound_because"):
         raise InputError(f"record{path}.not_a_bound_because must say why the estimate is not a bound")
 

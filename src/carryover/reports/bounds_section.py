@@ -8,11 +8,12 @@ from carryover.reports.bounds_schema import KIND_OF
 from carryover.reports.bounds_view import ShownBounds, shared_assumptions, terms_of
 
 CAPTION = (
-    "Bars: the terms a bound is the sum of; where a term is below 0 it shortens the others. Black tick: the quantity "
-    "that the bound bounds, measured on the test split. Hatched: vacuous, the bar is cut at 100 %."
+    "Bars: the terms a bound is the sum of; where a term is below 0 it shortens the others. Black tick: the "
+    "quantity that the bound bounds, measured on the test split. Hatched: vacuous, the bar is cut at 100 %."
 )
 NULL_CAPTION = (
-    " Hollow tick: what a bound in expectation comes to when the masks are shuffled, so that there is no information."
+    " Hollow tick: what a bound in expectation comes to when the masks are shuffled, so that there is no "
+    "information."
 )
 ESTIMATE_CAPTION = " Faded with a dashed edge: an estimate, not a bound."
 
@@ -37,8 +38,8 @@ def all_bounds_section(shown: Sequence[ShownBounds], made_of: Mapping[str, Any] 
 def _made_of(found: Mapping[str, Any]) -> str:
     whole = numbers.whole
     said = (
-        f"All bounds are on one classifier at {numbers.percent(found['confidence'], 0)} confidence, from "
-        f"{whole(found['n_bound'])} labels; a prior that is made from labels takes {whole(found['n_prior'])} of them. "
+        f"Each is computed from {whole(found['n_bound'])} labels, of which a prior that is made from labels takes "
+        f"{whole(found['n_prior'])}, at {numbers.percent(found['confidence'], 0)} confidence if it has a level. "
         f"The true values are measured on {whole(found['n_test'])} test examples."
     )
     if found["n_unlabelled"]:

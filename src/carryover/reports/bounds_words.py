@@ -1,4 +1,4 @@
-"""The words of all bounds on one classifier: names, what each is, what its terms stand for, and how tight it is."""
+"""The words of all bounds on one classifier: names, what each is, what terms stand for, how tight it is."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,17 +41,16 @@ MEANINGS = {
     "counted on the other half.",
     "catoni_split": "The same prior with Catoni's inequality in place of the inverse of the binary divergence.",
     "compression": "The training error of a head written with few bits, plus what so many bits could describe.",
-    "disagreement": "The bound of a reference classifier, plus how often the two disagree on unlabelled examples.",
-    "contrastive": "A mean classifier's loss on pairs of classes, from the contrastive loss of the encoder on fresh "
-    "tuples.",
+    "disagreement": "The bound of a reference classifier, plus how often the two differ on unlabelled examples.",
+    "contrastive": "A mean classifier's loss on pairs of classes, from the encoder's contrastive loss on fresh tuples.",
     "adapted_head": "PAC-Bayes around the head after fine-tuning, by how far it moved from a reference head.",
-    "loss_difference_cmi": "The expected training error, plus how much the losses on a pair of examples tell of "
-    "which one was trained on.",
-    "prediction_cmi": "The same from the predicted classes of both examples; never below the loss-difference bound.",
+    "loss_difference_cmi": "The expected training error, plus how much the losses on a pair of examples tell "
+    "of which one was trained on.",
+    "prediction_cmi": "The same from the predicted classes of both; never below the loss-difference bound.",
     "xu_raginsky": "The expected training error, plus the information that the weights hold about the training "
     "set.",
-    "transfer": "What pretraining leaves, how rich the head is, chance, and the distance between the domains, added "
-    "up; some of these can only be estimated.",
+    "transfer": "What pretraining leaves, how rich the head is, chance, and the distance between the domains, "
+    "added up; some of these can only be estimated.",
 }
 ROLES = {
     "fit": "error on the labels used",
@@ -161,7 +160,8 @@ def tightest_sentence(entries: Sequence[Entry]) -> str:
     said = f"The tightest bound besides hold-out is {NAMES[best['name']]}, "
     if best["ratio"] is not None:
         is_error = best["bounded"].startswith("error rate")
-        what = "the test error it bounds" if is_error else f"the {display_name(best['bounded'])} on the test split"
+        other = f"what it bounds ({display_name(best['bounded'])})"
+        what = "the test error it bounds" if is_error else other
         said += f"{times(best['ratio'])} {what}"
     else:
         said += f"{level(best['value'])}; it has no ratio to a test error that is 0 or was not measured"

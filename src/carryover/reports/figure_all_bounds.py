@@ -56,7 +56,7 @@ def draw_all_bounds(shown: list[ShownBounds], width: int) -> Figure | None:
     if not any(entry["status"] == "ok" for entry in entries):
         return None
     wide = width >= 600
-    left, right, step = (196, 112, 24) if wide else (4, 8, 42)
+    left, right, step = (196, 112, 24) if wide else (14, 24, 42)
     lines = list(_lines(shown, step))
     roles, marks = _roles(entries), _marks(entries)
     swatches = legend_height(list(roles), width)
@@ -75,7 +75,9 @@ def draw_all_bounds(shown: list[ShownBounds], width: int) -> Figure | None:
         else:
             bar, text = (0.5, 0.5) if wide else (0.7, 0.26)
             _draw_entry(plot, line.entry, line.top + bar * line.height)
-            _write_entry(figure, line, head + line.top + text * line.height, room=(left if wide else None, width))
+            _write_entry(
+                figure, line, head + line.top + text * line.height, room=(left if wide else None, width)
+            )
     value_axis(plot, label="error rate, its bounds and estimates", percent=True, ticks=5 if wide else 3)
     return figure
 
@@ -99,7 +101,9 @@ def _lines(shown: list[ShownBounds], step: float) -> Iterator[_Line]:
 def _heading(kind: str, entry: Entry) -> str:
     if kind != "confidence":
         return EXPECTATION if kind == "expectation" else ESTIMATE
-    return f"At {percent(entry['confidence'], 0)} confidence" if entry["confidence"] else "At a confidence level"
+    return (
+        f"At {percent(entry['confidence'], 0)} confidence" if entry["confidence"] else "At a confidence level"
+    )
 
 
 def _roles(entries: list[Entry]) -> dict[str, str]:
@@ -149,7 +153,7 @@ def _write_entry(figure: Figure, line: _Line, middle: float, *, room: tuple[floa
     """The name at the left and the value at the right: beside the bar, or above it where ``room[0]`` is None."""
     names, width = room
     if names is None:
-        write(figure, 4, middle, said=line.said, color=MUTED, bbox=PAPER)
+        write(figure, 10, middle, said=line.said, color=MUTED, bbox=PAPER)
     else:
         write(figure, names - 8, middle, said=shorten(line.said, names), ha="right", color=MUTED)
     write(figure, width, middle, said=_said(line.entry), ha="right", color=INK, bbox=PAPER)

@@ -59,8 +59,8 @@ _PLANS = {
     "all_bounds": _Plan(
         all_bounds_figure,
         "Every bound on one classifier as the sum of its terms",
-        "One bar for each bound beside what the test split measured of the same quantity; bounds in expectation and "
-        "the estimate of the transfer bound stand apart. The numbers are in the tables of all bounds.",
+        "One bar for each bound beside what the test split measured of the same quantity; bounds in expectation "
+        "and the estimate of the transfer bound stand apart. The numbers are in the tables of all bounds.",
     ),
     "verdicts": _Plan(
         verdicts_figure,

@@ -35,11 +35,7 @@ def render_report(record: Mapping[str, Any]) -> str:
         InputError: when the record does not meet its schema.
     """
     check_record(record)
-    models = {model["name"]: model for model in record["models"]}
-    ranked = [row["name"] for row in record["ranking"]]
-    order = [models[name] for name in ranked] + [
-        model for model in record["models"] if model["name"] not in ranked
-    ]
+    order = _in_order(record)
     shown, absent = scores_by_availability(record)
     target = record["data"]["target"]
     return (
@@ -70,9 +66,22 @@ def render_report(record: Mapping[str, Any]) -> str:
             classes_open=len(target["classes"] or ()) <= CLASSES_SHOWN_OPEN,
             words=wording,
             **_adaptation(record),
-            **all_bounds_section(bounds_of_models(record), record.get("all_bounds_of")),
+            **_all_bounds(record),
         )
     )
+
+
+def _in_order(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Models as they are ranked, then those without a rank."""
+    models = {model["name"]: model for model in record["models"]}
+    ranked = [row["name"] for row in record["ranking"]]
+    unranked = [model for model in record["models"] if model["name"] not in ranked]
+    return [models[name] for name in ranked] + unranked
+
+
+def _all_bounds(record: Mapping[str, Any]) -> dict[str, Any]:
+    shown = bounds_of_models(record)
+    return all_bounds_section(shown, record.get("all_bounds_of")) | {"bounds_titled": True}
 
 
 def _adaptation(record: Mapping[str, Any]) -> dict[str, Any]:

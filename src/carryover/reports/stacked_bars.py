@@ -15,7 +15,13 @@ def draw_terms(axes: Axes, terms: Mapping[str, float], middle: float, *, colours
     """The terms side by side from 0 on, cut at an error of 100 %."""
     for term, start, end in segments(terms, LARGEST):
         axes.barh(
-            middle, end - start, left=start, height=_BAR, color=colours[term], linewidth=0, label=f"term:{term}"
+            middle,
+            end - start,
+            left=start,
+            height=_BAR,
+            color=colours[term],
+            linewidth=0,
+            label=f"term:{term}",
         )
 
 
