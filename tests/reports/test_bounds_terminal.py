@@ -40,6 +40,10 @@ def test_the_terminal_says_it_all_within_the_width(examples, width):
 def test_several_classifiers_follow_each_other_and_none_prints_nothing(examples):
     printed = _printed([("first", examples.all_bounds()), ("second", examples.vacuous_bounds())], 100)
     second = printed.index("second\n", printed.index("An estimate"))
-    assert printed.index("first") < second < printed.index("Every bound besides hold-out is vacuous")
+    assert (
+        printed.index("first")
+        < second
+        < printed.index("At a confidence level every bound besides hold-out is vacuous")
+    )
     assert "An estimate" not in printed[second:]
     assert _printed([], 100) == ""

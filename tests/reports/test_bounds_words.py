@@ -24,7 +24,7 @@ def test_the_tightest_has_the_least_ratio_and_is_not_hold_out(examples):
     entries = examples.all_bounds()
     assert tightest(entries)["name"] == "pac_bayes_split"
     assert tightest_sentence(entries) == (
-        "The tightest bound besides hold-out is PAC-Bayes (prior from half the labels), "
+        "The tightest bound at a confidence level besides hold-out is PAC-Bayes (prior from half the labels), "
         "1.5 times the test error it bounds."
     )
     _named(entries, "pac_bayes_split")["assumptions"][0]["state"] = "violated"
@@ -39,18 +39,20 @@ def test_a_bound_below_what_was_measured_is_not_called_tight(examples):
     only = [_named(entries, name) for name in ("holdout", "pac_bayes_split")]
     assert (
         tightest_sentence(only)
-        == "No bound besides hold-out is both below 100 % and borne out by the test split."
+        == "At a confidence level no bound besides hold-out is both below 100 % and borne out by the test split."
     )
     assert not is_contradicted(_named(entries, "holdout"))
     assert not is_contradicted(_named(entries, "compression"))
 
 
 def test_only_vacuous_bounds_or_none_are_said(examples):
-    assert tightest_sentence(examples.vacuous_bounds()).startswith("Every bound besides hold-out is vacuous")
+    assert tightest_sentence(examples.vacuous_bounds()).startswith(
+        "At a confidence level every bound besides hold-out is vacuous"
+    )
     failed = examples.not_computed("rademacher", "failed", "it overflowed")
     assert (
         tightest_sentence([examples.all_bounds()[0], failed])
-        == "No bound besides hold-out could be computed."
+        == "At a confidence level no bound besides hold-out could be computed."
     )
 
 

@@ -21,7 +21,7 @@ ESTIMATE_CAPTION = " Faded with a dashed edge: an estimate, not a bound."
 def all_bounds_section(shown: Sequence[ShownBounds], made_of: Mapping[str, Any] | None) -> dict[str, Any]:
     """The variables of ``all_bounds.html.j2``; ``shown_bounds`` is empty where there is nothing to show."""
     entries = [entry for one in shown for entry in one.entries]
-    has_null = any(entry.get("null") is not None for entry in entries)
+    has_null = any(one.has_null for one in shown)
     has_estimate = any(entry["kind"] == "estimate" for entry in entries)
     names = {entry["name"] for entry in entries}
     return {
@@ -38,8 +38,9 @@ def all_bounds_section(shown: Sequence[ShownBounds], made_of: Mapping[str, Any] 
 def _made_of(found: Mapping[str, Any]) -> str:
     whole = numbers.whole
     said = (
-        f"Each is computed from {whole(found['n_bound'])} labels, of which a prior that is made from labels takes "
-        f"{whole(found['n_prior'])}, at {numbers.percent(found['confidence'], 0)} confidence if it has a level. "
+        f"Each but hold-out is computed from {whole(found['n_bound'])} labels, of which a prior that is made from "
+        f"labels takes {whole(found['n_prior'])}, at {numbers.percent(found['confidence'], 0)} confidence if it has a "
+        "level. "
         f"The true values are measured on {whole(found['n_test'])} test examples."
     )
     if found["n_unlabelled"]:

@@ -18,6 +18,11 @@ class ShownBounds:
     title: str
     entries: tuple[Entry, ...]
 
+    @property
+    def has_null(self) -> bool:
+        """Whether shuffled masks were tried for some entry."""
+        return any(entry.get("null") is not None for entry in self.entries)
+
     def of_kind(self, kind: str) -> list[Entry]:
         """The entries of a kind, in the order of the table of kinds."""
         order = list(KIND_OF)

@@ -42,7 +42,7 @@ MEANINGS = {
     "catoni_split": "The same prior with Catoni's inequality in place of the inverse of the binary divergence.",
     "compression": "The training error of a head written with few bits, plus what so many bits could describe.",
     "disagreement": "The bound of a reference classifier, plus how often the two differ on unlabelled examples.",
-    "contrastive": "A mean classifier's loss on pairs of classes, from the encoder's contrastive loss on fresh tuples.",
+    "contrastive": "A mean classifier's loss on pairs of classes, from a contrastive loss on fresh tuples.",
     "adapted_head": "PAC-Bayes around the head after fine-tuning, by how far it moved from a reference head.",
     "loss_difference_cmi": "The expected training error, plus how much the losses on a pair of examples tell "
     "of which one was trained on.",
@@ -153,11 +153,13 @@ def tightest_sentence(entries: Sequence[Entry]) -> str:
     if best is None:
         computed = [entry for entry in others if entry["status"] == "ok"]
         if not computed:
-            return "No bound besides hold-out could be computed."
+            return "At a confidence level no bound besides hold-out could be computed."
         if all(entry["vacuous"] for entry in computed):
-            return "Every bound besides hold-out is vacuous: it is true, and says nothing."
-        return "No bound besides hold-out is both below 100 % and borne out by the test split."
-    said = f"The tightest bound besides hold-out is {NAMES[best['name']]}, "
+            return (
+                "At a confidence level every bound besides hold-out is vacuous: it is true, and says nothing."
+            )
+        return "At a confidence level no bound besides hold-out is both below 100 % and borne out by the test split."
+    said = f"The tightest bound at a confidence level besides hold-out is {NAMES[best['name']]}, "
     if best["ratio"] is not None:
         is_error = best["bounded"].startswith("error rate")
         other = f"what it bounds ({display_name(best['bounded'])})"

@@ -90,7 +90,7 @@ def _lines(shown: list[ShownBounds], step: float) -> Iterator[_Line]:
         for kind in ("confidence", "expectation", "estimate"):
             entries = one.of_kind(kind)
             if entries:
-                yield _Line(top, _HEADING, _heading(kind, entries[0]))
+                yield _Line(top, _HEADING, _heading(kind, entries))
                 top += _HEADING
             for entry in entries:
                 yield _Line(top, step, SHORT_NAMES[entry["name"]], entry)
@@ -98,12 +98,11 @@ def _lines(shown: list[ShownBounds], step: float) -> Iterator[_Line]:
         top += _GAP
 
 
-def _heading(kind: str, entry: Entry) -> str:
+def _heading(kind: str, entries: list[Entry]) -> str:
     if kind != "confidence":
         return EXPECTATION if kind == "expectation" else ESTIMATE
-    return (
-        f"At {percent(entry['confidence'], 0)} confidence" if entry["confidence"] else "At a confidence level"
-    )
+    stated = next((entry["confidence"] for entry in entries if entry["confidence"] is not None), None)
+    return "At a confidence level" if stated is None else f"At {percent(stated, 0)} confidence"
 
 
 def _roles(entries: list[Entry]) -> dict[str, str]:
