@@ -109,7 +109,7 @@ def transfer(*, complete: bool = True) -> dict[str, Any]:
         "transfer",
         "estimate",
         terms,
-        bounded="excess downstream risk over the best head and encoder of their classes",
+        bounded="estimate of a bound on the excess downstream risk over the best head and encoder of their classes",
         truth=missing("not_applicable", "the best encoder of the class is not known"),
         term_notes=notes,
         not_a_bound_because=list(NOT_BOUND),

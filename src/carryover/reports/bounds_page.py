@@ -18,6 +18,15 @@ from carryover.reports.templating import environment, picture_markup
 BOUNDS_FILES = ("bounds.json", "bounds.html")
 
 
+def check_bounds_free(folder: Path, *, overwrite: bool = False) -> None:
+    """Refuse a folder that holds such files already; call it before the long work starts.
+
+    Raises:
+        InputError: naming the existing file and ``--overwrite``; or when ``folder`` is not a folder.
+    """
+    check_free(folder, overwrite=overwrite, names=BOUNDS_FILES)
+
+
 def render_bounds(record: Mapping[str, Any]) -> str:
     """The record as a self-contained HTML page: the section on all bounds that a diagnosis has, alone.
 
@@ -52,7 +61,7 @@ def write_bounds_page(record: Mapping[str, Any], folder: Path, overwrite: bool =
         DiskFullError: when no space is left; nothing half-written remains.
     """
     folder = Path(folder)
-    check_free(folder, overwrite=overwrite, names=BOUNDS_FILES)
+    check_bounds_free(folder, overwrite=overwrite)
     page = render_bounds(record)
     publish_together(
         folder,
