@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from carryover.reports.bounds_page import render_bounds
 from carryover.reports.html import render_report
 
 
@@ -23,6 +24,7 @@ _NAMES = (
     "example_record",
     "example_pretraining",
     "example_adaptation",
+    "example_all_bounds",
     "example_troubles",
 )
 _EXAMPLES = [_load(name) for name in _NAMES][-1]
@@ -37,7 +39,7 @@ def examples() -> ModuleType:
 @pytest.fixture(scope="session")
 def pages(examples) -> dict[str, str]:
     """Rendered reports: several models with troubles, one model, twelve with 100 classes, regression, pretraining,
-    adaptation."""
+    adaptation, all bounds, and all bounds on a page of their own."""
     records = {
         "troubled": examples.troubled_record(),
         "one": examples.example_record(1),
@@ -47,4 +49,6 @@ def pages(examples) -> dict[str, str]:
         "adapted": examples.adapted_record(),
         "nothing": examples.fail_model(examples.example_record(1), 0, "the file is truncated"),
     }
-    return {name: render_report(record) for name, record in records.items()}
+    records["compared"] = examples.compared_record()
+    pages = {name: render_report(record) for name, record in records.items()}
+    return pages | {"bounds": render_bounds(examples.bounds_record())}

@@ -4,6 +4,7 @@ from typing import Any
 
 from adaptation_results import result as adapt_result
 from example_adaptation import adapted_record, as_numbers, shown_run
+from example_all_bounds import all_bounds, bounds_record, compared_record, entry, not_computed, vacuous_bounds
 from example_estimates import est, missing
 from example_pretraining import pretrained_record
 from example_record import example_record
@@ -12,15 +13,21 @@ __all__ = [
     "HOSTILE",
     "adapt_result",
     "adapted_record",
+    "all_bounds",
     "as_numbers",
+    "bounds_record",
+    "compared_record",
+    "entry",
     "est",
     "example_record",
     "fail_model",
     "missing",
+    "not_computed",
     "pretrained_record",
     "rename",
     "shown_run",
     "troubled_record",
+    "vacuous_bounds",
 ]
 
 HOSTILE = "<script>alert(1)</script>&\"'"

@@ -57,9 +57,10 @@ def measured(pages, tmp_path_factory) -> dict[str, dict]:
     return json.loads(html.unescape(found.group(1)))
 
 
-@pytest.mark.parametrize(
-    "name", ["troubled", "one", "twelve", "regression", "pretrained", "adapted", "nothing"]
-)
+FIGURED = ["troubled", "one", "twelve", "regression", "pretrained", "adapted", "compared", "bounds"]
+
+
+@pytest.mark.parametrize("name", [*FIGURED, "nothing"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_page_fits_its_width(measured, name, width):
     page = measured[f"{name}-{width}"]
@@ -68,7 +69,7 @@ def test_the_page_fits_its_width(measured, name, width):
     assert page["beyond"] == []
 
 
-@pytest.mark.parametrize("name", ["troubled", "one", "twelve", "regression", "pretrained", "adapted"])
+@pytest.mark.parametrize("name", FIGURED)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_text_in_figures_is_shown_whole_and_never_over_other_text(measured, name, width):
     page = measured[f"{name}-{width}"]

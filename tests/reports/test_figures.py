@@ -20,6 +20,8 @@ def drawn(examples):
     record = examples.troubled_record()
     record["models"][0]["adaptation"] = examples.adapted_record()["models"][0]["adaptation"]
     record["models"][0]["adaptation"][0]["plans"][1]["plan"] = examples.HOSTILE
+    record["models"][1]["all_bounds"] = examples.all_bounds()
+    record["all_bounds_of"] = examples.compared_record()["all_bounds_of"]
     return draw_figures(record)
 
 
@@ -49,7 +51,7 @@ def test_names_are_drawn_as_text_not_as_markup_or_mathematics(examples, drawn):
         root = ElementTree.fromstring(svg)
         assert not [element for element in root.iter() if element.tag in ("script", "style", "metadata")]
         assert not re.search(r"https?:", svg)
-    for name in ("ranking", "regime"):
+    for name in ("ranking", "regime", "all_bounds"):
         texts = [element.text for element in ElementTree.fromstring(drawn[name].wide).iter("text")]
         assert examples.HOSTILE in texts
     texts = [element.text for element in ElementTree.fromstring(drawn["ranking"].wide).iter("text")]

@@ -8,7 +8,8 @@ import pytest
 from carryover._core.errors import InputError
 from carryover.reports.html import render_report
 
-NAMES = ("troubled", "one", "twelve", "regression", "pretrained", "adapted", "nothing")
+NAMES = ("troubled", "one", "twelve", "regression", "pretrained", "adapted", "nothing", "compared")
+ALONE = ("bounds",)
 
 
 class _Page(HTMLParser):
@@ -46,7 +47,7 @@ def parsed(pages):
     return {name: _Page(html) for name, html in pages.items()}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES + ALONE)
 def test_no_request_leaves_the_page(pages, parsed, name):
     html = pages[name]
     assert not re.search(
@@ -73,7 +74,7 @@ def test_no_request_leaves_the_page(pages, parsed, name):
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES + ALONE)
 def test_nothing_is_empty_or_not_a_number(parsed, name):
     page = parsed[name]
     assert all(page.cells)

@@ -139,16 +139,20 @@ def test_the_schema_document_names_every_field(examples):
                 yield from keys(inner)
 
     record = examples.adapted_record()
+    record["all_bounds_of"] = examples.compared_record()["all_bounds_of"]
+    record["models"][0]["all_bounds"] = [{**one, "term_notes": {}} for one in examples.all_bounds()]
+    record["run_of_bounds"] = {**examples.bounds_record(), "all_bounds": []}
     free = {"spec", "versions", "hashes"}  # their keys are the run's own
     record["run"] |= {"versions": {}, "hashes": {}}
     record["spec"] = {}
     for model in record["models"]:
-        for bound in model["bounds"].values():
+        for bound in [*model["bounds"].values(), *model.get("all_bounds", ())]:
             bound["terms"] = {}
-    missing = {key for key in keys(record) if f"`{key}`" not in document}
+    missing = {key for key in keys(record) if f"`{key}`" not in document} - {"run_of_bounds"}
     assert not missing
     assert all(f"`{key}`" in document for key in free)
     assert json.loads(json.dumps(record))["schema"] in document
+    assert record["run_of_bounds"]["schema"] in document
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from carryover.reports.canvas import FAINT, INK, MUTED, PALETTE, PAPER, blank, panel, shorten, write
 from carryover.reports.legend import draw_legend, legend_height, value_axis
 from carryover.reports.numbers import percent
 from carryover.reports.schema import BOUNDS
+from carryover.reports.stacked_bars import LARGEST, draw_hatch, draw_terms, draw_truth
 from carryover.reports.wording import term_words
 
 SHORT = {"holdout": "hold-out", "rademacher": "Rademacher", "pac_bayes": "PAC-Bayes"}
 LARGEST_SHOWN = 10.0
-_TITLE, _BAR, _GAP, _AXIS, _CAP = 24, 18, 12, 42, 1.0
+_TITLE, _BAR, _GAP, _AXIS = 24, 18, 12, 42
 
 
 def bounds_figure(record: Mapping[str, Any], width: int) -> Figure | None:
@@ -30,7 +30,7 @@ def bounds_figure(record: Mapping[str, Any], width: int) -> Figure | None:
     figure = blank(width, head + step * len(models) + _AXIS)
     draw_legend(figure, legend, left=0, top=0, width=width)
     plot = panel(figure, left=left, top=head, width=width - left - right, height=step * len(models))
-    plot.set_xlim(0, _CAP)
+    plot.set_xlim(0, LARGEST)
     plot.set_ylim(step * len(models), 0)
     plot.set_yticks([])
     for index, model in enumerate(models):
@@ -46,13 +46,15 @@ def bounds_figure(record: Mapping[str, Any], width: int) -> Figure | None:
         for place, name in enumerate(BOUNDS):
             middle = top + _TITLE + _BAR * (place + 0.5)
             bound = model["bounds"][name]
-            _draw_bound(plot, bound, middle, colours=colours)
+            draw_terms(plot, bound["terms"], middle, colours=colours)
+            if bound["vacuous"]:
+                draw_hatch(plot, middle)
             write(figure, left - 8, head + middle, said=SHORT[name], ha="right", color=MUTED)
             write(figure, width, head + middle, said=_said(bound), ha="right", color=INK)
         accuracy = model["probe"].get("accuracy")
         if accuracy and accuracy["status"] == "ok":
-            ends = [top + _TITLE, top + _TITLE + _BAR * len(BOUNDS)]
-            plot.plot([1 - accuracy["value"]] * 2, ends, color=INK, linewidth=2)
+            half = _BAR * len(BOUNDS) / 2
+            draw_truth(plot, 1 - accuracy["value"], top + _TITLE + half, half_height=half)
     value_axis(plot, label="error rate and its upper bounds", percent=True, ticks=5 if width >= 600 else 3)
     return figure
 
@@ -69,18 +71,6 @@ def _colours(models: list[Mapping[str, Any]]) -> dict[str, str]:
         term for model in models for name in BOUNDS for term in model["bounds"][name]["terms"]
     )
     return {term: PALETTE[index] if index < len(PALETTE) else FAINT for index, term in enumerate(terms)}
-
-
-def _draw_bound(axes: Axes, bound: Mapping[str, Any], middle: float, *, colours: Mapping[str, str]) -> None:
-    start = 0.0
-    for term, value in bound["terms"].items():
-        end = min(start + max(value, 0.0), _CAP)
-        axes.barh(middle, end - start, left=start, height=11, color=colours[term], linewidth=0)
-        start = end
-    if bound["vacuous"]:
-        axes.barh(
-            middle, _CAP, height=11, color="none", edgecolor="white", hatch="////", linewidth=0, alpha=0.75
-        )
 
 
 def _said(bound: Mapping[str, Any]) -> str:

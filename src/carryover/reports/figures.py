@@ -1,11 +1,16 @@
 """The report's figures, each as an inline SVG in two widths: for a desk or a printed page, and for a phone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from matplotlib.figure import Figure
+
+from carryover.reports.bounds_view import bounds_of_run
 from carryover.reports.canvas import NARROW, WIDE, drawing, to_svg
 from carryover.reports.figure_adaptation import adaptation_figure
+from carryover.reports.figure_all_bounds import all_bounds_figure, draw_all_bounds
 from carryover.reports.figure_bounds import bounds_figure
 from carryover.reports.figure_curves import curves_figure
 from carryover.reports.figure_ranking import ranking_figure
@@ -51,6 +56,12 @@ _PLANS = {
         "Upper bounds on the error as sums of their terms",
         "Three bars per model beside its test error. The numbers are in the bounds table.",
     ),
+    "all_bounds": _Plan(
+        all_bounds_figure,
+        "Every bound on one classifier as the sum of its terms",
+        "One bar for each bound beside what the test split measured of the same quantity; bounds in expectation "
+        "and the estimate of the transfer bound stand apart. The numbers are in the tables of all bounds.",
+    ),
     "verdicts": _Plan(
         verdicts_figure,
         "Evidence for what limits each model",
@@ -75,14 +86,20 @@ def draw_figures(record: Mapping[str, Any]) -> dict[str, Picture | None]:
 
     The same record gives the same bytes; ids are unique over all figures and both widths.
     """
-    pictures: dict[str, Picture | None] = {}
+    return {name: _draw(name, partial(plan.draw, record)) for name, plan in _PLANS.items()}
+
+
+def draw_bounds_of_run(record: Mapping[str, Any]) -> Picture | None:
+    """The figure of all bounds for a ``carryover.bounds/1`` record; None where no bound has a value."""
+    return _draw("all_bounds", partial(draw_all_bounds, bounds_of_run(record)))
+
+
+def _draw(name: str, draw: Callable[[int], Figure | None]) -> Picture | None:
+    plan, drawn = _PLANS[name], {}
     with drawing():
-        for name, plan in _PLANS.items():
-            drawn = {}
-            for size, width in (("wide", WIDE), ("narrow", NARROW)):
-                figure = plan.draw(record, width)
-                if figure is not None:
-                    ident = f"figure-{name}-{size}"
-                    drawn[size] = to_svg(figure, ident, title=plan.title, description=plan.description)
-            pictures[name] = Picture(**drawn) if drawn else None
-    return pictures
+        for size, width in (("wide", WIDE), ("narrow", NARROW)):
+            figure = draw(width)
+            if figure is not None:
+                ident = f"figure-{name}-{size}"
+                drawn[size] = to_svg(figure, ident, title=plan.title, description=plan.description)
+    return Picture(**drawn) if drawn else None

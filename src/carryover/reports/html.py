@@ -1,17 +1,14 @@
 """The report as one HTML file that opens offline: no script, no font, no request to anywhere."""
 
-import json
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from carryover.reports import adaptation_view, adaptation_words, numbers, wording
+from carryover.reports import adaptation_view, adaptation_words, wording
 from carryover.reports.agreement import ranking_agreement
+from carryover.reports.bounds_section import all_bounds_section
+from carryover.reports.bounds_view import bounds_of_models
 from carryover.reports.figure_scores import PERCENT_SCORES
-from carryover.reports.figures import Picture, draw_figures
+from carryover.reports.figures import draw_figures
 from carryover.reports.metric import largest_class_share, metric_of
 from carryover.reports.record import check_record
 from carryover.reports.schema import BOUNDS, CAUSES
@@ -23,51 +20,9 @@ from carryover.reports.summaries import (
     pretrained_models,
     scores_by_availability,
 )
+from carryover.reports.templating import environment, picture_markup
 
 CLASSES_SHOWN_OPEN = 12
-
-
-def _finish(value: Any) -> Any:
-    """What every expression of the template passes through: names lose control marks; nothing is left empty."""
-    if isinstance(value, Markup):
-        return value
-    if value is None or value == "":
-        return "–"
-    return wording.display_name(value) if isinstance(value, str) else value
-
-
-def _picture(picture: Picture | None) -> Markup:
-    if picture is None:
-        return Markup("")
-    return Markup(f'<div class="wide">{picture.wide}</div><div class="narrow">{picture.narrow}</div>')
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("carryover.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finish,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "significant": numbers.significant,
-        "percent": numbers.percent,
-        "percent_interval": numbers.percent_interval,
-        "plain_value": numbers.plain_value,
-        "plain_interval": numbers.plain_interval,
-        "chance": numbers.chance,
-        "duration": numbers.duration,
-        "whole": numbers.whole,
-        "points": numbers.points,
-        "term_words": wording.term_words,
-        "capitalised": lambda words: words[:1].upper() + words[1:],
-        "strict_json": lambda value: json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False),
-    }
-    environment.tests["on_map"] = lambda plan: adaptation_view.map_point(plan) is not None
-    return environment
 
 
 def render_report(record: Mapping[str, Any]) -> str:
@@ -80,15 +35,11 @@ def render_report(record: Mapping[str, Any]) -> str:
         InputError: when the record does not meet its schema.
     """
     check_record(record)
-    models = {model["name"]: model for model in record["models"]}
-    ranked = [row["name"] for row in record["ranking"]]
-    order = [models[name] for name in ranked] + [
-        model for model in record["models"] if model["name"] not in ranked
-    ]
+    order = _in_order(record)
     shown, absent = scores_by_availability(record)
     target = record["data"]["target"]
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             record=record,
@@ -100,7 +51,7 @@ def render_report(record: Mapping[str, Any]) -> str:
             baseline=largest_class_share(record),
             models=order,
             measured=[model for model in order if model["status"] == "ok"],
-            pictures={name: _picture(picture) for name, picture in draw_figures(record).items()},
+            pictures={name: picture_markup(picture) for name, picture in draw_figures(record).items()},
             shown_scores=shown,
             absent_scores=absent,
             percent_scores=PERCENT_SCORES,
@@ -115,8 +66,22 @@ def render_report(record: Mapping[str, Any]) -> str:
             classes_open=len(target["classes"] or ()) <= CLASSES_SHOWN_OPEN,
             words=wording,
             **_adaptation(record),
+            **_all_bounds(record),
         )
     )
+
+
+def _in_order(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Models as they are ranked, then those without a rank."""
+    models = {model["name"]: model for model in record["models"]}
+    ranked = [row["name"] for row in record["ranking"]]
+    unranked = [model for model in record["models"] if model["name"] not in ranked]
+    return [models[name] for name in ranked] + unranked
+
+
+def _all_bounds(record: Mapping[str, Any]) -> dict[str, Any]:
+    shown = bounds_of_models(record)
+    return all_bounds_section(shown, record.get("all_bounds_of")) | {"bounds_titled": True}
 
 
 def _adaptation(record: Mapping[str, Any]) -> dict[str, Any]:

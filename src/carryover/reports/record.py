@@ -37,6 +37,15 @@ def _check_names(record: Mapping[str, Any]) -> None:
                 raise InputError(f"record.{part}[{index}].{key} names no model of the record: {row[key]!r}")
 
 
+def _check_all_bounds(record: Mapping[str, Any]) -> None:
+    for index, model in enumerate(record["models"]):
+        if model.get("all_bounds") and "all_bounds_of" not in record:
+            raise InputError(
+                f"record.all_bounds_of is missing: record.models[{index}].all_bounds needs it, "
+                "it says what the bounds were computed from"
+            )
+
+
 def check_record(record: Mapping[str, Any]) -> None:
     """Check a diagnosis record against the schema ``carryover.diagnosis/1`` (docs/report_schema.md).
 
@@ -51,6 +60,7 @@ def check_record(record: Mapping[str, Any]) -> None:
     task = target.get("task") if isinstance(target, Mapping) else None
     record_check(task if task in _TASKS else _TASKS[0])(record, "")
     _check_names(record)
+    _check_all_bounds(record)
 
 
 @contextmanager
@@ -82,12 +92,15 @@ def write_text_atomically(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
+def strict_json(record: Mapping[str, Any]) -> str:
+    """A record as strict JSON: keys in its own order, no NaN, a newline at the end."""
+    return json.dumps(record, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+
+
 def write_record(record: Mapping[str, Any], path: Path) -> None:
     """Check a record and write it as strict JSON (UTF-8, keys in the schema's order, no NaN), atomically."""
     check_record(record)
-    write_text_atomically(
-        Path(path), json.dumps(record, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
-    )
+    write_text_atomically(Path(path), strict_json(record))
 
 
 def _refuse_constant(name: str) -> None:

@@ -22,6 +22,7 @@ from carryover._core.conditions import (
 from carryover._core.errors import InputError
 from carryover._core.estimate_conditions import estimate, value_when_ok, when_ok
 from carryover.reports.adaptation_schema import adaptation_check
+from carryover.reports.bounds_schema import all_bounds_check, all_bounds_of_check, assumption_check
 
 SCHEMA = "carryover.diagnosis/1"
 SCORES = ("logme", "h_score", "leep", "nleep", "nce", "transrate", "pactran", "knn", "ridge_loo")
@@ -56,7 +57,6 @@ _curve = every(
     ),
     _same_lengths,
 )
-_assumption = fields({"text": text, "state": choice("checked", "not_checkable", "violated")})
 _bound = every(
     when_ok(
         {"vacuous": flag},
@@ -64,7 +64,7 @@ _bound = every(
             "value": nullable(number),
             "confidence": nullable(between(0, 1)),
             "terms": mapping(number),
-            "assumptions": items(_assumption),
+            "assumptions": items(assumption_check),
             "vacuous": nullable(flag),
             "bounded": text,
         },
@@ -107,7 +107,10 @@ def _model(task: str) -> Check:
         "terms": _terms,
         "bounds": fields({name: _bound for name in BOUNDS}),
     }
-    known = fields({}, {"notes": items(text), "adaptation": adaptation_check(task)})
+    known = fields(
+        {},
+        {"notes": items(text), "adaptation": adaptation_check(task), "all_bounds": all_bounds_check},
+    )
     return every(when_ok(measured, {"name": text, "kind": text}), known)
 
 
@@ -164,5 +167,6 @@ def record_check(task: str) -> Check:
             ),
             "verdicts": items(_verdict),
             "warnings": items(text),
-        }
+        },
+        {"all_bounds_of": all_bounds_of_check},
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from carryover.reports.adaptation_tables import ADAPTATION_COLUMNS, adaptation_rows
+from carryover.reports.bounds_tables import ALL_BOUNDS_COLUMNS, all_bounds_rows
 from carryover.reports.metric import metric_of
 from carryover.reports.schema import PRETRAINING_TERMS
 
@@ -63,6 +64,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "status": "string",
         "reason": "string",
     },
+    "all_bounds": ALL_BOUNDS_COLUMNS,
     "ranking": {"rank": "Int64", "model": "string", "probability_best": "Float64", **_ESTIMATE_COLUMNS},
     "verdicts": {
         "model": "string",
@@ -191,6 +193,7 @@ _ROWS = {
     "terms": _terms,
     "learning_curves": _learning_curves,
     "bounds": _bounds,
+    "all_bounds": all_bounds_rows,
     "ranking": _ranking,
     "verdicts": _verdicts,
     "adaptations": _adaptations,
@@ -198,7 +201,7 @@ _ROWS = {
 
 
 def write_tables(record: Mapping[str, Any], directory: Path) -> list[Path]:
-    """Write models, probes, scores, terms, learning_curves, bounds, ranking, verdicts and adaptations as Parquet.
+    """Write the tables named in ``COLUMNS`` as Parquet, and return their paths.
 
     Tables are long: one row per model and score (or term, number of labels, cause).  What has no value has null
     there and a status with its reason; a model that failed keeps one row in every table about models.
