@@ -28,12 +28,19 @@ def binomial_limit(count: int, n: int, *, log_risk: float) -> float:
     i = np.arange(count + 1)
     ways = gammaln(n + 1) - gammaln(i + 1) - gammaln(n - i + 1)
 
-    def excess(logit: float) -> float:
-        terms = ways + i * log_expit(logit) + (n - i) * log_expit(-logit)
-        largest = float(terms.max())
-        return largest + math.log(float(np.exp(terms - largest).sum())) - log_risk
-
     # n q <= 1 - risk keeps the tail above the risk; at the other end every term is below risk / 2^n.
     low = math.log(-math.expm1(log_risk) / n) - 1
     high = (n * math.log(2) - log_risk) / (n - count) + 1
-    return float(np.exp(log_expit(brentq(excess, low, high, xtol=1e-13, rtol=1e-15))))
+    found = brentq(
+        lambda logit: _log_sum(ways + i * log_expit(logit) + (n - i) * log_expit(-logit)) - log_risk,
+        low,
+        high,
+        xtol=1e-13,
+        rtol=1e-15,
+    )
+    return float(np.exp(log_expit(found)))
+
+
+def _log_sum(logs: np.ndarray) -> float:
+    largest = float(logs.max())
+    return largest + math.log(float(np.exp(logs - largest).sum()))
