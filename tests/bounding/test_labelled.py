@@ -7,7 +7,15 @@ from gaussian_case import gaussian_case
 from carryover.bounding.entry import entry_record
 from carryover.bounding.labelled import labelled_bounds, split_prior_bounds
 
-NAMES = ["holdout", "rademacher", "pac_bayes", "pac_bayes_split", "catoni_split", "disagreement"]
+NAMES = [
+    "holdout",
+    "rademacher",
+    "pac_bayes",
+    "pac_bayes_split",
+    "catoni_split",
+    "compression",
+    "disagreement",
+]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +91,7 @@ def test_more_labels_and_less_confidence_make_smaller_bounds():
 
 def test_too_few_of_a_class_for_two_halves_is_said():
     entries = split_prior_bounds(gaussian_case(9))
-    assert [entry.found.status for entry in entries] == ["not_applicable"] * 3
+    assert [entry.found.status for entry in entries] == ["not_applicable"] * 4
     record = entry_record(entries[0])
     assert "needs 4 training examples" in record["reason"] and record["value"] is record["ratio"] is None
     assert record["truth"]["status"] == "not_applicable"

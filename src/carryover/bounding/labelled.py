@@ -8,6 +8,7 @@ from carryover._core.results import Bound, Estimate
 from carryover._core.seeding import derive_generator
 from carryover.bounding.case import Case
 from carryover.bounding.entry import Entry, Found, missing, timed
+from carryover.bounds.compression import compression_bound, linear_predictions
 from carryover.bounds.disagreement import disagreement_certificate
 from carryover.bounds.heads import unit_rows
 from carryover.bounds.holdout import holdout_bound
@@ -41,11 +42,12 @@ def split_prior_bounds(case: Case) -> list[Entry]:
         reason = (
             f"half of the labels make the prior, so every class needs {FEWEST_FOR_HALVES} training examples"
         )
-        names = ("pac_bayes_split", "catoni_split", "disagreement")
+        names = ("pac_bayes_split", "catoni_split", "compression", "disagreement")
         return [missing(name, reason, confidence=case.confidence) for name in names]
     rows: dict[str, Callable[[], tuple[Found, Estimate]]] = {
         "pac_bayes_split": lambda: _around_reference(case, KlInverse()),
         "catoni_split": lambda: _around_reference(case, Catoni()),
+        "compression": lambda: _compression(case),
         "disagreement": lambda: _certificate(case),
     }
     return [timed(name, compute) for name, compute in rows.items()]
@@ -124,6 +126,25 @@ def _around(case: Case, inequality: KlInverse | Catoni, confidence: float) -> Bo
 def _around_reference(case: Case, inequality: KlInverse | Catoni) -> tuple[Bound, Estimate]:
     bound = _around(case, inequality, case.confidence)
     return bound, gibbs_truth(case, bound, case.reference.rows(case.test.features))
+
+
+def _compression(case: Case) -> tuple[Bound, Estimate]:
+    _, sample = case.halves
+    bound = compression_bound(
+        sample.features,
+        sample.labels,
+        reference=case.reference,
+        confidence=case.confidence,
+        hashes=sample.hashes,
+        groups=sample.groups,
+        representation_independent=case.representation_independent,
+    )
+    predicted = linear_predictions(
+        case.reference.rows(case.test.features),
+        coefficients=bound.stats["coefficients"],
+        intercept=bound.stats["intercept"],
+    )
+    return bound, _mean(case, (predicted != case.test.labels).astype(np.float64))
 
 
 def _certificate(case: Case) -> tuple[Bound, Estimate]:
