@@ -96,7 +96,10 @@ def test_values_truths_and_reasons_stand_in_the_rows(page_of, compared):
     assert "1.5 times the test error it bounds." in said
     assert "At a confidence level every bound besides hold-out is vacuous" in said
     assert "from 500 labels, of which a prior that is made from labels takes 250, at 95 % confidence" in said
-    assert "Disagreement was measured on images of cifar100-train that no model saw." in said
+    assert (
+        "Unlabelled examples for the disagreement (5000): images of cifar100-train that no model saw. Computing"
+        in said
+    )
 
 
 def test_a_contradicted_bound_is_marked(examples, page_of, compared):
