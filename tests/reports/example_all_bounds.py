@@ -137,7 +137,7 @@ ALL_BOUNDS_OF = {
     "n_prior": 250,
     "n_test": 400,
     "n_unlabelled": 5000,
-    "unlabelled": "Disagreement was measured on images of cifar100-train that no model saw.",
+    "unlabelled": "images of cifar100-train that no model saw",
     "confidence": 0.95,
     "seconds": 141.0,
 }

@@ -8,7 +8,7 @@ import pytest
 
 from carryover._core.errors import DiskFullError, InputError
 from carryover.reports import bounds_page
-from carryover.reports.bounds_page import BOUNDS_FILES, render_bounds, write_bounds_page
+from carryover.reports.bounds_page import BOUNDS_FILES, check_bounds_free, render_bounds, write_bounds_page
 from carryover.reports.record import write_text_atomically
 
 
@@ -67,6 +67,9 @@ def test_both_files_appear_beside_what_is_there(examples, tmp_path):
 @pytest.mark.parametrize("name", BOUNDS_FILES)
 def test_existing_files_are_refused_and_overwritten_when_asked(examples, tmp_path, name):
     (tmp_path / name).write_text("old")
+    with pytest.raises(InputError, match=rf"{name}.*--overwrite"):
+        check_bounds_free(tmp_path)
+    check_bounds_free(tmp_path, overwrite=True)
     with pytest.raises(InputError, match=rf"{name}.*--overwrite"):
         write_bounds_page(examples.bounds_record(), tmp_path)
     assert (tmp_path / name).read_text() == "old"

@@ -43,8 +43,6 @@ def _made_of(found: Mapping[str, Any]) -> str:
         "level. "
         f"The true values are measured on {whole(found['n_test'])} test examples."
     )
-    if found["n_unlabelled"]:
-        said += f" Unlabelled examples: {whole(found['n_unlabelled'])}. {found['unlabelled']}"
-    else:
-        said += f" {found['unlabelled']}"
+    unlabelled = found["unlabelled"].removesuffix(".")
+    said += f" Unlabelled examples for the disagreement ({whole(found['n_unlabelled'])}): {unlabelled}."
     return f"{said} Computing all of them took {numbers.duration(found['seconds'])}."
