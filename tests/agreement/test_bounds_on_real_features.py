@@ -60,7 +60,7 @@ def test_bounds_other_than_hold_out_are_within_twice_the_error(found):
     assert len(case.train) == len(case.test) == 2500
     error = np.mean(case.predicted_test != case.test.labels)
     assert 0.05 < error < 0.08  # the network's own head errs on 6.6 % of all test images
-    for name in ("pac_bayes_split", "catoni_split", "disagreement"):
+    for name in ("pac_bayes_split", "catoni_split", "compression", "disagreement"):
         entry = entries[name]
         assert not entry.found.vacuous and 1.0 < entry.ratio < 2.0, (name, entry.ratio)
     # The certificate is about the probe itself.

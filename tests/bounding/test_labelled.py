@@ -66,10 +66,21 @@ def test_a_margin_bound_is_judged_by_its_own_head(entries):
 def test_the_certificate_is_the_reference_bound_and_the_disagreement(entries):
     _, found = entries
     terms = found["disagreement"].found.terms
-    assert {"disagreement", "confidence", "reference_divergence"} <= set(terms)
+    assert {"disagreement", "confidence", "reference_complexity"} <= set(terms)
     # Half of the risk each, so the reference costs more here than where it has all of it.
     reference = sum(value for name, value in terms.items() if name.startswith("reference_"))
-    assert reference > found["pac_bayes_split"].value
+    assert reference > found["compression"].value
+
+
+def test_a_compressed_head_is_judged_by_what_its_code_says(entries):
+    case, found = entries
+    stats = found["compression"].found.stats
+    rows = case.test.features / np.linalg.norm(case.test.features, axis=1, keepdims=True)
+    predicted = (rows @ stats["coefficients"].T + stats["intercept"]).argmax(axis=1)
+    assert found["compression"].truth.value == pytest.approx(np.mean(predicted != case.test.labels))
+    # What the certificate adds is how often that head and the probe differ.
+    differing = found["disagreement"].found.terms["disagreement"]
+    assert differing == pytest.approx(np.mean(predicted != case.predicted_test), abs=0.02)
 
 
 def test_a_violated_independence_is_said_in_every_bound():

@@ -128,32 +128,35 @@ def _around_reference(case: Case, inequality: KlInverse | Catoni) -> tuple[Bound
     return bound, gibbs_truth(case, bound, case.reference.rows(case.test.features))
 
 
-def _compression(case: Case) -> tuple[Bound, Estimate]:
+def _compressed(case: Case, confidence: float) -> Bound:
     _, sample = case.halves
-    bound = compression_bound(
+    return compression_bound(
         sample.features,
         sample.labels,
         reference=case.reference,
-        confidence=case.confidence,
+        confidence=confidence,
         hashes=sample.hashes,
         groups=sample.groups,
         representation_independent=case.representation_independent,
     )
-    predicted = linear_predictions(
-        case.reference.rows(case.test.features),
-        coefficients=bound.stats["coefficients"],
-        intercept=bound.stats["intercept"],
-    )
+
+
+def _predicted_by(bound: Bound, rows: np.ndarray) -> np.ndarray:
+    """What the compressed head of a bound says of rows divided as its reference's are."""
+    head = {key: bound.stats[key] for key in ("coefficients", "intercept")}
+    return linear_predictions(rows, **head)
+
+
+def _compression(case: Case) -> tuple[Bound, Estimate]:
+    bound = _compressed(case, case.confidence)
+    predicted = _predicted_by(bound, case.reference.rows(case.test.features))
     return bound, _mean(case, (predicted != case.test.labels).astype(np.float64))
 
 
 def _certificate(case: Case) -> tuple[Bound, Estimate]:
-    """From the Gibbs classifier to the classifier itself; half of the risk is for the reference bound."""
-    reference = _around(case, KlInverse(), (1 + case.confidence) / 2)
-    rows = case.reference.rows(case.unlabelled)
-    head = reference.stats["coefficients"], reference.stats["intercept"]
-    scores = unit_scores(rows, *head)
-    differing = gibbs_error(scores, case.predicted_unlabelled, noise_std=reference.stats["noise_std"])
+    """From the compressed head to the classifier itself; each of the two bounds has half of the risk."""
+    reference = _compressed(case, (1 + case.confidence) / 2)
+    differing = _predicted_by(reference, case.reference.rows(case.unlabelled)) != case.predicted_unlabelled
     bound = disagreement_certificate(
         differing,
         reference=reference,
