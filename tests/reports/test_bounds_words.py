@@ -1,11 +1,11 @@
-"""All bounds in words and views: which is tightest, what a bar is made of, assumptions once."""
+"""All bounds in words and views: which is smallest, what a bar is made of, assumptions once."""
 
 import copy
 
 import pytest
 
 from carryover.reports.bounds_view import ShownBounds, segments, shared_assumptions, terms_of
-from carryover.reports.bounds_words import ROLES, is_contradicted, role_of, tightest, tightest_sentence
+from carryover.reports.bounds_words import ROLES, is_contradicted, role_of, smallest, smallest_sentence
 
 
 @pytest.fixture
@@ -20,25 +20,25 @@ def _named(entries, name):
 # The words
 
 
-def test_the_tightest_has_the_least_ratio_and_is_not_hold_out(examples):
+def test_the_smallest_is_not_hold_out_and_says_how_tight_it_is(examples):
     entries = examples.all_bounds()
-    assert tightest(entries)["name"] == "pac_bayes_split"
-    assert tightest_sentence(entries) == (
-        "The tightest bound at a confidence level besides hold-out is PAC-Bayes (prior from half the labels), "
-        "1.5 times the test error it bounds."
+    assert smallest(entries)["name"] == "pac_bayes_split"
+    assert smallest_sentence(entries) == (
+        "The smallest bound at a confidence level besides hold-out is PAC-Bayes (prior from half the labels), "
+        "38.0\u202f%: 1.5 times the test error it bounds."
     )
     _named(entries, "pac_bayes_split")["assumptions"][0]["state"] = "violated"
-    assert tightest_sentence(entries).endswith("it bounds, though one of its assumptions is violated.")
+    assert smallest_sentence(entries).endswith("it bounds, though one of its assumptions is violated.")
 
 
 def test_a_bound_below_what_was_measured_is_not_called_tight(examples):
     entries = examples.all_bounds()
     _named(entries, "pac_bayes_split")["truth"] = examples.est(0.45, 0.01)
     assert is_contradicted(_named(entries, "pac_bayes_split"))
-    assert tightest(entries)["name"] == "catoni_split"
+    assert smallest(entries)["name"] == "catoni_split"
     only = [_named(entries, name) for name in ("holdout", "pac_bayes_split")]
     assert (
-        tightest_sentence(only)
+        smallest_sentence(only)
         == "At a confidence level no bound besides hold-out is both below 100 % and borne out by the test split."
     )
     assert not is_contradicted(_named(entries, "holdout"))
@@ -46,14 +46,20 @@ def test_a_bound_below_what_was_measured_is_not_called_tight(examples):
 
 
 def test_only_vacuous_bounds_or_none_are_said(examples):
-    assert tightest_sentence(examples.vacuous_bounds()).startswith(
+    assert smallest_sentence(examples.vacuous_bounds()).startswith(
         "At a confidence level every bound besides hold-out is vacuous"
     )
     failed = examples.not_computed("rademacher", "failed", "it overflowed")
     assert (
-        tightest_sentence([examples.all_bounds()[0], failed])
+        smallest_sentence([examples.all_bounds()[0], failed])
         == "At a confidence level no bound besides hold-out could be computed."
     )
+
+
+def test_a_pairwise_loss_does_not_stand_for_an_error_rate(examples):
+    entries = examples.all_bounds()
+    _named(entries, "contrastive").update(value=0.01, vacuous=False)
+    assert smallest(entries)["name"] == "pac_bayes_split"
 
 
 def test_without_a_ratio_the_least_value_counts(examples):
@@ -62,14 +68,14 @@ def test_without_a_ratio_the_least_value_counts(examples):
         examples.entry("pac_bayes", "confidence", {"divergence": 0.5}, **truth),
         examples.entry("rademacher", "confidence", {"complexity": 0.4}, **truth),
     ]
-    said = tightest_sentence(entries)
+    said = smallest_sentence(entries)
     assert "besides hold-out is Rademacher, 40.0\u202f%; it has no ratio to a test error that is 0" in said
 
 
 def test_another_quantity_than_an_error_rate_is_named(examples):
     entry = _named(examples.all_bounds(), "contrastive")
     said = f"2.1 times what it bounds ({entry['bounded']}), though one of its assumptions is violated."
-    assert tightest_sentence([entry]).endswith(said)
+    assert smallest_sentence([entry]).endswith(said)
 
 
 # The views

@@ -9,7 +9,7 @@ from carryover.reports import wording
 from carryover.reports.bounds_schema import check_bounds_record
 from carryover.reports.bounds_section import all_bounds_section
 from carryover.reports.bounds_view import bounds_of_run
-from carryover.reports.bounds_words import tightest_sentence
+from carryover.reports.bounds_words import smallest_sentence
 from carryover.reports.figures import draw_bounds_of_run
 from carryover.reports.publish import check_free, publish_together, write_text
 from carryover.reports.record import strict_json
@@ -42,7 +42,7 @@ def render_bounds(record: Mapping[str, Any]) -> str:
         .render(
             record=record,
             target=record["target"],
-            answer=tightest_sentence(record["all_bounds"]),
+            answer=smallest_sentence(record["all_bounds"]),
             pictures={"all_bounds": picture_markup(draw_bounds_of_run(record))},
             words=wording,
             bounds_titled=False,

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from carryover.reports import numbers
 from carryover.reports.bounds_view import ShownBounds
-from carryover.reports.bounds_words import SHORT_NAMES, Entry, level, status_words, tightest_sentence
+from carryover.reports.bounds_words import SHORT_NAMES, Entry, level, smallest_sentence, status_words
 from carryover.reports.terminal import NARROW
 from carryover.reports.wording import display_name
 
@@ -29,7 +29,7 @@ def print_bounds(pairs: Iterable[tuple[str, Sequence[Entry]]], console: Console)
         shown = ShownBounds(title, tuple(entries))
         console.print()
         console.print(Text(display_name(title), style="bold"))
-        console.print(Text(tightest_sentence(shown.entries)))
+        console.print(Text(smallest_sentence(shown.entries)))
         for kind, heading in _HEADINGS.items():
             found = shown.of_kind(kind)
             if found:

@@ -129,11 +129,11 @@ def is_contradicted(entry: Entry) -> bool:
     return entry["value"] < low
 
 
-def tightest(entries: Sequence[Entry]) -> Entry | None:
-    """The bound at a confidence level with the least ratio to its truth, other than hold-out, not vacuous.
+def smallest(entries: Sequence[Entry]) -> Entry | None:
+    """The smallest bound on an error rate at a confidence level, other than hold-out, not vacuous.
 
-    Bounds that the test split contradicts do not count.  Where no ratio is known, the least value; None without
-    any such bound.
+    Bounds that the test split contradicts do not count.  Where no error rate is bounded, the smallest of the others;
+    None without any such bound.
     """
     usable = [
         entry
@@ -141,14 +141,17 @@ def tightest(entries: Sequence[Entry]) -> Entry | None:
         if entry["kind"] == "confidence" and entry["status"] == "ok" and entry["name"] != "holdout"
     ]
     usable = [entry for entry in usable if not entry["vacuous"] and not is_contradicted(entry)]
-    compared = [entry for entry in usable if entry["ratio"] is not None]
-    key = "ratio" if compared else "value"
-    return min(compared or usable, key=lambda entry: entry[key], default=None)
+    of_errors = [entry for entry in usable if _is_on_an_error_rate(entry)]
+    return min(of_errors or usable, key=lambda entry: entry["value"], default=None)
 
 
-def tightest_sentence(entries: Sequence[Entry]) -> str:
-    """Which bound besides hold-out is tightest, and how tight; or that there is none."""
-    best = tightest(entries)
+def _is_on_an_error_rate(entry: Entry) -> bool:
+    return entry["bounded"].startswith("error rate")
+
+
+def smallest_sentence(entries: Sequence[Entry]) -> str:
+    """Which bound besides hold-out is smallest, and how tight it is; or that there is none."""
+    best = smallest(entries)
     others = [entry for entry in entries if entry["kind"] == "confidence" and entry["name"] != "holdout"]
     if best is None:
         computed = [entry for entry in others if entry["status"] == "ok"]
@@ -159,13 +162,12 @@ def tightest_sentence(entries: Sequence[Entry]) -> str:
                 "At a confidence level every bound besides hold-out is vacuous: it is true, and says nothing."
             )
         return "At a confidence level no bound besides hold-out is both below 100 % and borne out by the test split."
-    said = f"The tightest bound at a confidence level besides hold-out is {NAMES[best['name']]}, "
+    said = f"The smallest bound at a confidence level besides hold-out is {NAMES[best['name']]}, {level(best['value'])}"
     if best["ratio"] is not None:
-        is_error = best["bounded"].startswith("error rate")
         other = f"what it bounds ({display_name(best['bounded'])})"
-        what = "the test error it bounds" if is_error else other
-        said += f"{times(best['ratio'])} {what}"
+        what = "the test error it bounds" if _is_on_an_error_rate(best) else other
+        said += f": {times(best['ratio'])} {what}"
     else:
-        said += f"{level(best['value'])}; it has no ratio to a test error that is 0 or was not measured"
+        said += "; it has no ratio to a test error that is 0 or was not measured"
     violated = any(one["state"] == "violated" for one in best["assumptions"])
     return said + (", though one of its assumptions is violated." if violated else ".")
