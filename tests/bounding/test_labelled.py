@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from gaussian_case import gaussian_case
+from gaussian_case import draw, gaussian_case
 
+from carryover.bounding.case import Known, classifier_case, sample_of
 from carryover.bounding.entry import entry_record
 from carryover.bounding.labelled import labelled_bounds, split_prior_bounds
 
@@ -84,10 +85,49 @@ def test_a_compressed_head_is_judged_by_what_its_code_says(entries):
 
 
 def test_a_violated_independence_is_said_in_every_bound():
-    entries = labelled_bounds(gaussian_case(representation_independent=False, test_independent=False))
+    entries = labelled_bounds(gaussian_case(known=Known(without_train=False, without_test=False)))
     for entry in entries:
         states = [one.state for one in entry.found.assumptions if "representation" in one.text]
         assert states == ["violated"], entry.name
+    certificate = entries[-1].found.assumptions
+    assert [one.state for one in certificate if "unlabelled examples." in one.text] == ["violated"]
+
+
+def test_labels_split_by_class_are_said_in_every_bound():
+    for entry in labelled_bounds(gaussian_case(known=Known(by_class=True))):
+        assert any("class shares of the law" in one.text for one in entry.found.assumptions), entry.name
+    plain = labelled_bounds(gaussian_case())[0].found.assumptions
+    assert not any("class shares of the law" in one.text for one in plain)
+
+
+def test_training_examples_among_the_test_examples_are_said_where_it_matters():
+    features, labels = draw(300, seed=0)
+    others, their_labels = draw(200, seed=1)
+    test = sample_of(np.vstack([features[:20], others]), np.concatenate([labels[:20], their_labels]))
+    case = classifier_case(
+        sample_of(features, labels),
+        test,
+        n_classes=3,
+        predict=lambda rows: np.zeros(len(rows), dtype=np.int64),
+    )
+    found = labelled_bounds(case)[0].found
+    assert found.bounded.endswith("on examples that are not training examples")
+    assert [one.state for one in found.assumptions if "20 of 220" in one.text] == ["violated"]
+
+
+def test_a_case_that_cannot_be_halved_says_so_and_keeps_the_other_bounds():
+    """One content throughout is one group: there are no halves, and the rows that need none are computed."""
+    train = sample_of(np.ones((60, 4)), np.arange(60) % 3)
+    case = classifier_case(
+        train,
+        sample_of(*draw(30, seed=1, width=4)),
+        n_classes=3,
+        predict=lambda rows: np.arange(len(rows)) % 3,
+    )
+    entries = {entry.name: entry for entry in labelled_bounds(case)}
+    assert entries["compression"].found.status == "not_applicable" and entries["holdout"].found.ok
+    states = [one.state for one in entries["pac_bayes"].found.assumptions if "one group" in one.text]
+    assert states == ["violated"]
 
 
 def test_more_labels_and_less_confidence_make_smaller_bounds():
@@ -100,9 +140,12 @@ def test_more_labels_and_less_confidence_make_smaller_bounds():
     assert all(sure[name] > few[name] for name in NAMES)
 
 
-def test_too_few_of_a_class_for_two_halves_is_said():
-    entries = split_prior_bounds(gaussian_case(9))
+def test_too_few_examples_for_two_halves_are_said():
+    entries = split_prior_bounds(gaussian_case(18))
     assert [entry.found.status for entry in entries] == ["not_applicable"] * 4
     record = entry_record(entries[0])
-    assert "needs 4 training examples" in record["reason"] and record["value"] is record["ratio"] is None
+    assert (
+        "halves of 18 examples has fewer than 10" in record["reason"]
+        and record["value"] is record["ratio"] is None
+    )
     assert record["truth"]["status"] == "not_applicable"

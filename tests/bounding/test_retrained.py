@@ -5,6 +5,7 @@ import pytest
 from gaussian_case import gaussian_case
 
 from carryover._core.errors import InputError
+from carryover.bounding.case import Known
 from carryover.bounding.entry import entry_record
 from carryover.bounding.options import BoundsOptions
 from carryover.bounding.retrained import retrained_bounds
@@ -66,7 +67,14 @@ def test_small_sets_have_no_xu_raginsky_and_too_few_masks_are_refused():
     assert "fewer than 20 each" in found["xu_raginsky"].found.reason
     with pytest.raises(InputError, match="7 masks are too few for 60 pairs: at least 12 are needed"):
         retrained_bounds(gaussian_case(120), n_masks=7)
+    states = {one.text: one.state for one in found["prediction_cmi"].found.assumptions}
+    assert [state for text, state in states.items() if "masks are fair" in text] == ["checked"]
     with pytest.raises(InputError, match="n_masks must be at least 6, got 5"):
         BoundsOptions(n_masks=5)
     with pytest.raises(InputError, match="confidence"):
         BoundsOptions(confidence=1.0)
+
+
+def test_features_that_saw_the_labels_are_said_in_all_three():
+    for entry in retrained_bounds(gaussian_case(120, known=Known(without_train=False)), n_masks=12):
+        assert "violated" in {one.state for one in entry.found.assumptions if "representation" in one.text}

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from adapt_files import adapted, write_stripes
 from planted_features import planted
+from tiny_runs import striped_images, tiny_run, write_images
 
 from carryover import bounds_of_report
 from carryover._core.errors import InputError
@@ -198,3 +199,103 @@ def test_a_run_whose_bounds_are_there_or_whose_data_changed_is_refused(runs, bou
     (folder / "run.json").write_text(json.dumps(run_json))
     code, _, errors = bounds_cli(folder, "--out", tmp_path / "other")
     assert code == 2 and "test changed since the run" in errors
+
+
+def test_a_model_without_bounds_is_said_and_the_others_have_theirs(
+    diagnose_cli, bounds_cli, feature_files, tmp_path
+):
+    labels = np.load(feature_files["good"])["labels"]
+    np.savez(tmp_path / "flat.npz", features=np.ones((240, 4), np.float32), labels=labels)
+    code, out, _ = diagnose_cli(
+        "--model", f"good={feature_files['good']}", "--model", f"flat={tmp_path / 'flat.npz'}"
+    )
+    assert code == 0
+    assert bounds_cli(out)[0] == 0
+    record = read_record(out / "report.json")
+    assert "all_bounds" in record["models"][0] and "all_bounds" not in record["models"][1]
+    assert any("Bounds of flat were not computed" in warning for warning in record["warnings"])
+
+
+def test_a_report_without_measured_models_has_nothing_to_bound(report):
+    record = read_record(report / "report.json")
+    for model in record["models"]:
+        model["status"], model["reason"] = "failed", "gone"
+    with pytest.raises(InputError, match="no model of this report was measured"):
+        bounds_of_report(record)
+
+
+def test_labels_that_changed_since_a_run_are_refused(tmp_path, bounds_cli):
+    config = write_stripes(tmp_path)
+    folder = tmp_path / "run"
+    assert adapted(config, folder, "--plan", "linear_probe", "--quiet") == 0
+    run_json = folder / "run.json"
+    record = json.loads(run_json.read_text())
+    run_json.write_text(json.dumps({**record, "labels": "others"}))
+    code, _, errors = bounds_cli(folder)
+    assert code == 2 and "labels changed since the run" in errors
+    run_json.write_text(json.dumps({**record, "hashes": {**record["hashes"], "train": "others"}}))
+    code, _, errors = bounds_cli(folder)
+    assert code == 2 and "train changed since the run" in errors
+    run_json.write_text(json.dumps(record))
+    table = pd.read_parquet(folder / "predictions.parquet")
+    table.assign(label="wide").to_parquet(folder / "predictions.parquet")
+    code, _, errors = bounds_cli(folder)
+    assert code == 2 and "not of these test examples and labels" in errors
+
+
+def _representation_states(entries: list[dict]) -> set[str]:
+    return {
+        one["state"]
+        for entry in entries
+        for one in entry["assumptions"]
+        if "representation was chosen" in one["text"]
+    }
+
+
+def test_what_a_pretraining_run_saw_is_told_of_the_network_adapted_from_it(tmp_path, bounds_cli):
+    pixels, classes = striped_images(160, 0)
+    labelled = write_images(tmp_path / "labelled.parquet", pixels, classes)
+    others = write_images(tmp_path / "others.parquet", striped_images(160, 7)[0])
+    found = {}
+    for name, source in {"saw": labelled, "did not": others}.items():
+        model = tiny_run(tmp_path / name, source)
+        out = tmp_path / f"{name} adapted"
+        code = run(
+            ["adapt", "--model", str(model), "--target.path", labelled, "--plan", "linear_probe",
+             "--out", str(out), "--threads", "1", "--quiet"]
+        )  # fmt: skip
+        assert code == 0 and bounds_cli(out)[0] == 0
+        found[name] = json.loads((out / "bounds.json").read_text())
+    assert "violated" in _representation_states(found["saw"]["all_bounds"])
+    assert any("among the images it was pretrained on" in one for one in found["saw"]["warnings"])
+    assert _representation_states(found["did not"]["all_bounds"]) == {"checked"}
+
+
+def test_an_unlabelled_sample_that_holds_labelled_examples_is_looked_at(diagnose_cli, bounds_cli, tmp_path):
+    pixels, classes = striped_images(160, 0)
+    labelled = write_images(tmp_path / "labelled.parquet", pixels, classes)
+    pool = write_images(tmp_path / "pool.parquet", np.concatenate([pixels, striped_images(80, 7)[0]]))
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[target]\npath = "{labelled}"\n[unlabelled]\npath = "{pool}"\n'
+        '[[models]]\nbaseline = "pca"\n[[models]]\nbaseline = "pixels"\n'
+    )
+    code, out, _ = diagnose_cli(str(config))
+    assert code == 0 and bounds_cli(out)[0] == 0
+    record = read_record(out / "report.json")
+    n_train = record["data"]["target"]["n_train"]
+    assert record["all_bounds_of"]["n_unlabelled"] == 240 - n_train
+    assert f"without the {n_train} that are training examples" in record["all_bounds_of"]["unlabelled"]
+    entries = {model["name"]: model["all_bounds"] for model in record["models"]}
+    assert _representation_states(entries["pca"]) == {"violated"}
+    assert _representation_states(entries["pixels"]) == {"checked"}
+    looked = {
+        name: [
+            one["state"]
+            for entry in found
+            for one in entry["assumptions"]
+            if "unlabelled examples." in one["text"]
+        ]
+        for name, found in entries.items()
+    }
+    assert looked == {"pca": ["violated"], "pixels": ["checked"]}

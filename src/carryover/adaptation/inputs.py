@@ -1,6 +1,7 @@
 """The network and the labelled images of an adaptation, opened, preprocessed and split."""
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +46,7 @@ def open_adaptation(spec: AdaptSpec, *, device: str = "cpu") -> AdaptInputs:
     target = load_target(spec.target, seed=spec.seed, max_test=MOST_TEST)
     candidate = _open(spec)
     preprocessing = candidate.network.preprocessing
-    fit, validation = _set_aside(target.train, spec)
+    fit, validation = set_aside(target.train, spec)
     parts = {"train": fit, "validation": validation, "test": target.test}
     if spec.decompose:
         rest = np.flatnonzero(~np.isin(whole.train.positions, target.train.positions))
@@ -84,6 +85,15 @@ def preprocessed(images, preprocessing: Preprocessing, *, device: str) -> Tensor
     return torch.cat(blocks)
 
 
+def labels_hash(target: Target) -> str:
+    """sha256 of the training and test labels, in their order, by their names."""
+    digest = hashlib.sha256()
+    for part in (target.train, target.test):
+        for value in part.targets.tolist():
+            digest.update(f"{target.class_names[value] if target.class_names else value}\n".encode())
+    return digest.hexdigest()
+
+
 def _other_domain(spec: AdaptSpec, target: Target) -> list[Part]:
     """Both parts of the other domain, with the target's class codes; InputError for classes the target lacks."""
     other = load_target(spec.out_of_domain, seed=spec.seed, max_test=MOST_TEST)
@@ -106,7 +116,7 @@ def _open(spec: AdaptSpec) -> Candidate:
     return open_networks([spec.model], images=None, images_are_labelled=True, seed=spec.seed)[0]
 
 
-def _set_aside(part: Part, spec: AdaptSpec) -> tuple[Part, Part]:
+def set_aside(part: Part, spec: AdaptSpec) -> tuple[Part, Part]:
     """The training labels that are trained on, and those that choices are made on."""
     split = make_split(
         part.targets,

@@ -15,7 +15,7 @@ from carryover._core.config import spec_as_table, without_keys
 from carryover._core.errors import NotComputedError
 from carryover.adaptation.checking import check_plans
 from carryover.adaptation.forecast import forecast_plan, forecast_record
-from carryover.adaptation.inputs import AdaptInputs, open_adaptation
+from carryover.adaptation.inputs import AdaptInputs, labels_hash, open_adaptation
 from carryover.adaptation.kept import kept
 from carryover.adaptation.outcome import PlanOutcome, example_losses, measures_of, run_plan
 from carryover.adaptation.phases import Budget, Examples, all_scores
@@ -194,6 +194,7 @@ def _run_record(spec: AdaptSpec, inputs: AdaptInputs) -> dict[str, Any]:
         "id": hashlib.sha256(canonical.encode()).hexdigest(),
         "spec": json.loads(json.dumps(spec_as_table(spec), default=str)),
         "hashes": hashes,
+        "labels": labels_hash(inputs.target),
         "threads": torch.get_num_threads(),
     }
 

@@ -13,20 +13,22 @@ import pandas as pd
 from carryover._core.errors import InputError
 from carryover._core.results import Bound, Estimate
 from carryover._core.strict import build
-from carryover.adaptation.inputs import MOST_TEST
+from carryover.adaptation.inputs import MOST_TEST, labels_hash, set_aside
 from carryover.adaptation.plans import Phase
+from carryover.adaptation.run import SCHEMA as ADAPTATION
 from carryover.adaptation.saving import PREDICTIONS, load_predictor
 from carryover.adaptation.specs import AdaptSpec
-from carryover.bounding.case import Case, classifier_case, sample_of
-from carryover.bounding.entry import Entry, entry_record, missing, timed
-from carryover.bounding.labelled import gibbs_truth, holdout_entry, split_prior_bounds
+from carryover.bounding.case import Case, Known, classifier_case
+from carryover.bounding.entry import Entry, Row, entry_record, missing, with_assumptions
+from carryover.bounding.labelled import gibbs_truth, holdout_entry, said_of, split_prior_bounds
 from carryover.bounding.options import BoundsOptions
-from carryover.bounding.report import REGRESSION, summary_record
+from carryover.bounding.report import REGRESSION, part_sample, summary_record
 from carryover.bounds.pac_bayes_head import pac_bayes_head_bound
 from carryover.bounds.reference_head import ReferenceHead
 from carryover.diagnosis.candidates import Candidate, open_networks
 from carryover.diagnosis.gathering import Pools, gather_features
 from carryover.diagnosis.identity import threads_in_use
+from carryover.diagnosis.leaks import guard
 from carryover.diagnosis.target import Target, load_target
 
 SCHEMA = "carryover.bounds/1"
@@ -39,8 +41,6 @@ def bounds_of_run(folder: str | Path, options: BoundsOptions | None = None) -> d
     disagreement certificate carries one of them over to the adapted network.  Raises InputError where the folder holds
     no finished run, its inputs cannot be opened or have changed, and for regression.
     """
-    from carryover import __version__
-
     options, folder = options or BoundsOptions(), Path(folder).expanduser()
     started = time.monotonic()
     run, result = (_read(folder / name) for name in ("run.json", "result.json"))
@@ -48,20 +48,14 @@ def bounds_of_run(folder: str | Path, options: BoundsOptions | None = None) -> d
     target = load_target(spec.target, seed=spec.seed, max_test=MOST_TEST)
     if target.task == "regression":
         raise InputError(REGRESSION)
-    candidate = open_networks([spec.model], images=None, images_are_labelled=True, seed=spec.seed)[0]
-    _check_unchanged(run, target, candidate)
+    opened = open_networks([spec.model], images=None, images_are_labelled=True, seed=spec.seed)
+    (candidate,), warnings = guard([opened[0]], target, [opened[0].name])
+    _check_unchanged(run, target, candidate, spec)
     case = _case(folder, spec, target, candidate, options)
     entries = _entries(folder, spec, result["winner"], case)
+    seconds = time.monotonic() - started
     return {
-        "schema": SCHEMA,
-        "carryover_version": __version__,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "run": {
-            "id": run["id"],
-            "seed": spec.seed,
-            "threads": threads_in_use(),
-            "seconds": round(time.monotonic() - started, 3),
-        },
+        **_header(run, spec, seconds=seconds),
         "target": {
             "name": target.name,
             "n_train": len(target.train),
@@ -70,15 +64,29 @@ def bounds_of_run(folder: str | Path, options: BoundsOptions | None = None) -> d
         },
         "model": result["model"],
         "plan": result["winner"],
-        "all_bounds_of": summary_record(case, seconds=time.monotonic() - started),
+        "all_bounds_of": summary_record(case, seconds=seconds),
         "all_bounds": [entry_record(entry) for entry in entries],
-        "warnings": list(case.notes),
+        "warnings": [*warnings, *case.notes],
+    }
+
+
+def _header(run: dict[str, Any], spec: AdaptSpec, *, seconds: float) -> dict[str, Any]:
+    from carryover import __version__
+
+    return {
+        "schema": SCHEMA,
+        "carryover_version": __version__,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "run": {
+            "id": run["id"],
+            "seed": spec.seed,
+            "threads": threads_in_use(),
+            "seconds": round(seconds, 3),
+        },
     }
 
 
 def _read(path: Path) -> dict[str, Any]:
-    from carryover.adaptation.run import SCHEMA as ADAPTATION
-
     if not path.is_file():
         raise InputError(f"{path.parent} holds no finished run of carryover adapt: it has no {path.name}")
     try:
@@ -91,12 +99,21 @@ def _read(path: Path) -> dict[str, Any]:
     return record
 
 
-def _check_unchanged(run: dict[str, Any], target: Target, candidate: Candidate) -> None:
-    now = {"test": target.test.images.content_hash, "weights": candidate.weights_hash}
-    changed = sorted(key for key, value in now.items() if run["hashes"].get(key) != value)
+def _check_unchanged(run: dict[str, Any], target: Target, candidate: Candidate, spec: AdaptSpec) -> None:
+    """Images of every part, labels and weights are those of the run; labels where the run recorded them."""
+    fit, validation = set_aside(target.train, spec)
+    now = {
+        "train": fit.images.content_hash,
+        "validation": validation.images.content_hash,
+        "test": target.test.images.content_hash,
+        "weights": candidate.weights_hash,
+    }
+    changed = [key for key, value in now.items() if run["hashes"].get(key) != value]
+    if run.get("labels") not in (None, labels_hash(target)):
+        changed.append("labels")
     if changed:
         raise InputError(
-            f"{' and '.join(changed)} changed since the run: its predictions are not of what is there now"
+            f"{' and '.join(sorted(changed))} changed since the run: its predictions are not of what is there now"
         )
 
 
@@ -106,23 +123,22 @@ def _case(
     """The adapted network's predictions beside the features of the network before adaptation."""
     features = gather_features(candidate, target, Pools(), options=options.run)
     predicted = _predictions(folder, target)
-    train, test = (
-        sample_of(matrix, part.targets, hashes=part.images.example_hashes, groups=part.groups)
-        for matrix, part in ((features.train.all(), target.train), (features.test, target.test))
-    )
-    by_hash = dict(zip(test.hashes, predicted.tolist(), strict=True))
+    by_content = dict(zip(target.test.images.example_hashes, predicted.tolist(), strict=True))
     case = classifier_case(
-        train,
-        test,
+        part_sample(features.train.all(), target.train),
+        part_sample(features.test, target.test),
         n_classes=target.n_classes,
-        predict=lambda _: np.zeros(0, dtype=np.int64),
+        predict=lambda rows: np.zeros(len(rows), dtype=np.int64),  # what the run predicted comes below
+        known=Known(
+            candidate.chosen_without,
+            candidate.chosen_without_test,
+            by_class=not target.test_is_separate or spec.target.n_labels is not None,
+        ),
         confidence=options.confidence,
         seed=spec.seed,
-        representation_independent=candidate.chosen_without,
-        test_independent=candidate.chosen_without_test,
     )
-    kept = np.array([by_hash[name] for name in case.test.hashes])
-    return replace(case, predicted_test=kept, predicted_unlabelled=kept)
+    kept = np.array([by_content[name] for name in case.test.hashes])
+    return replace(case, predicted_test=kept, predicted_pool=kept)
 
 
 def _predictions(folder: Path, target: Target) -> np.ndarray:
@@ -131,14 +147,18 @@ def _predictions(folder: Path, target: Target) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"{folder} has no {PREDICTIONS}: the run has not ended")
     table = pd.read_parquet(path)
-    if table["hash"].tolist() != list(target.test.images.example_hashes):
-        raise InputError(f"{path} is not of these test examples, in their order")
+    labels = [target.class_names[code] for code in target.test.targets]
+    if table["hash"].tolist() != list(target.test.images.example_hashes) or table["label"].tolist() != labels:
+        raise InputError(f"{path} is not of these test examples and labels, in their order")
     return np.stack(table["logits"].to_list()).argmax(axis=1)
 
 
 def _entries(folder: Path, spec: AdaptSpec, winner: str, case: Case) -> list[Entry]:
-    certificates = [entry for entry in split_prior_bounds(case) if entry.name == "disagreement"]
-    return [holdout_entry(case), _head(folder, spec, winner, case), *certificates]
+    return [
+        holdout_entry(case),
+        _head(folder, spec, winner, case),
+        *split_prior_bounds(case, names=("disagreement",)),
+    ]
 
 
 def _head(folder: Path, spec: AdaptSpec, winner: str, case: Case) -> Entry:
@@ -149,7 +169,7 @@ def _head(folder: Path, spec: AdaptSpec, winner: str, case: Case) -> Entry:
             "the disagreement certificate is about the whole network"
         )
         return missing("adapted_head", reason, confidence=case.confidence)
-    return timed("adapted_head", lambda: _around_own_head(folder, case))
+    return Row("adapted_head", lambda: _around_own_head(folder, case)).entry(confidence=case.confidence)
 
 
 def _leaves_the_encoder(phase: Phase) -> bool:
@@ -160,7 +180,7 @@ def _leaves_the_encoder(phase: Phase) -> bool:
 def _around_own_head(folder: Path, case: Case) -> tuple[Bound, Estimate]:
     head = load_predictor(folder).network.head
     weights, bias = (value.detach().numpy().astype(np.float64) for value in (head.weight, head.bias))
-    # The unit is fixed by the test inputs, without labels: independent of the sample that the bound uses.
+    # The unit is fixed by the test inputs, without labels: no label of the bound's own sample is in it.
     unit = float(np.sqrt((case.test.features**2).sum(axis=1).mean())) or 1.0
     zeros = ReferenceHead(np.zeros_like(weights), np.zeros_like(bias), frozenset(), unit=unit)
     bound = pac_bayes_head_bound(
@@ -171,6 +191,6 @@ def _around_own_head(folder: Path, case: Case) -> tuple[Bound, Estimate]:
         confidence=case.confidence,
         hashes=case.train.hashes,
         groups=case.train.groups,
-        representation_independent=case.representation_independent,
+        representation_independent=case.known.without_train,
     )
-    return bound, gibbs_truth(case, bound, zeros.rows(case.test.features))
+    return with_assumptions(bound, *said_of(case)), gibbs_truth(case, bound, zeros.rows(case.test.features))

@@ -1,25 +1,29 @@
 """The contrastive bound of an encoder that was pretrained by a contrastive loss, from labelled examples."""
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from carryover._core.results import Bound, Estimate
 from carryover._core.seeding import derive_generator
 from carryover.bounding.case import Case
-from carryover.bounding.entry import Entry, missing, timed
+from carryover.bounding.entry import Entry, Row, missing, with_assumptions
+from carryover.bounding.labelled import said_of
 from carryover.bounds.contrastive import (
     collision_probability,
     contrastive_bound,
     contrastive_losses,
     largest_contrastive_loss,
-    mean_classifier_loss,
+    named_loss,
 )
 from carryover.bounds.contrastive_tuples import disjoint_tuples
 from carryover.bounds.heads import unit_rows
 from carryover.diagnosis.candidates import Candidate
+from carryover.measures.probe import mean_loss_estimate
 
 CONTRASTIVE = ("simclr", "spectral", "curl")
 BOUNDED = "loss of the mean classifier on pairs of distinct classes, no less than its error rate there"
 LOSS, BLOCK = "logistic", 2
+FEWEST_OF_A_CLASS = 2
 
 
 def contrastive_entry(candidate: Candidate, case: Case) -> Entry:
@@ -31,10 +35,14 @@ def contrastive_entry(candidate: Candidate, case: Case) -> Entry:
     given = {"confidence": case.confidence, "bounded": BOUNDED}
     if candidate.run is None or candidate.run.record.objective.kind not in CONTRASTIVE:
         return missing("contrastive", "the encoder was not pretrained by a contrastive loss here", **given)
-    fewest = int(np.bincount(case.test.labels, minlength=case.n_classes).min())
-    if min(fewest, int(np.bincount(case.train.labels, minlength=case.n_classes).min())) < 1:
-        return missing("contrastive", "every class needs training and test examples", **given)
-    return timed("contrastive", lambda: _contrastive(case))
+    if case.train.has_groups:
+        reason = "examples come in groups, and the tuples need single ones to be independent draws"
+        return missing("contrastive", reason, **given)
+    counts = (np.bincount(part.labels, minlength=case.n_classes).min() for part in (case.train, case.test))
+    if min(counts) < FEWEST_OF_A_CLASS:
+        reason = f"every class needs {FEWEST_OF_A_CLASS} training and test examples"
+        return missing("contrastive", reason, **given)
+    return Row("contrastive", lambda: _contrastive(case), bounded=BOUNDED).entry(confidence=case.confidence)
 
 
 def _contrastive(case: Case) -> tuple[Bound, Estimate]:
@@ -55,10 +63,25 @@ def _contrastive(case: Case) -> tuple[Bound, Estimate]:
         largest_loss=largest,
         collided=tuples.collided,
         confidence=case.confidence,
-        encoder_independent=case.representation_independent,
+        encoder_independent=case.known.without_train,
         positives_from_class=True,
     )
-    truth = mean_classifier_loss(
-        unit_rows(case.test.features), case.test.labels, class_shares=shares, loss=LOSS
-    )
-    return bound, Estimate(truth, None, None, len(case.test))
+    losses = pairwise_losses(unit_rows(case.test.features), case.test.labels, class_shares=shares)
+    return with_assumptions(bound, *said_of(case)), mean_loss_estimate(losses, groups=case.test.groups)
+
+
+def pairwise_losses(
+    rows: Float[np.ndarray, "t d"], labels: Int[np.ndarray, " t"], *, class_shares: Float[np.ndarray, " k"]
+) -> Float[np.ndarray, " t"]:
+    """Each row's share of the mean classifier's loss, so that their mean is that loss at ``class_shares``.
+
+    A row's own class mean is that of the other rows of the class: with the row in it the loss would come out too small.
+    """
+    counts = np.bincount(labels, minlength=len(class_shares))
+    sums = np.eye(len(class_shares))[labels].T @ rows
+    own_mean = (sums[labels] - rows) / (counts[labels] - 1)[:, None]
+    gaps = np.einsum("td,td->t", rows, own_mean)[:, None] - rows @ (sums / counts[:, None]).T
+    losses = named_loss(LOSS).of_gap(gaps)
+    losses[np.arange(len(labels)), labels] = 0.0
+    weights = len(labels) * class_shares[labels] / counts[labels] / (1 - collision_probability(class_shares))
+    return weights * (losses @ class_shares)

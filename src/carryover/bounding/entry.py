@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from carryover._core.results import Bound, Estimate
+import numpy as np
+
+from carryover._core.errors import InputError
+from carryover._core.results import Assumption, Bound, Estimate, Status
 from carryover.bounds.expectation import ExpectationBound
 from carryover.bounds.transfer import TransferBoundEstimate
 from carryover.diagnosis.record import estimate_record
@@ -49,23 +52,42 @@ def missing(
     confidence: float,
     kind: Kind = "confidence",
     bounded: str = "error rate",
+    status: Status = "not_applicable",
 ) -> Entry:
-    """A bound that does not apply, with the reason."""
-    found = Bound(None, confidence, bounded=bounded, status="not_applicable", reason=reason)
-    return Entry(name, found, NOT_JUDGED, kind)
+    """A bound that does not apply, or could not be computed, with the reason."""
+    return Entry(
+        name, Bound(None, confidence, bounded=bounded, status=status, reason=reason), NOT_JUDGED, kind
+    )
 
 
-def timed(name: str, compute: Callable[[], tuple[Found, Estimate]]) -> Entry:
-    """The entry of what ``compute`` gives, with its time."""
-    start = time.monotonic()
-    found, truth = compute()
-    return Entry(name, found, truth, _kind_of(found), time.monotonic() - start)
+@dataclass(frozen=True)
+class Row:
+    """How an entry of the table is computed; ``compute`` gives the bound and its truth.
+
+    Where the data does not permit it, or the linear algebra fails, the entry says so and the others go on.
+    """
+
+    name: str
+    compute: Callable[[], tuple[Found, Estimate]]
+    kind: Kind = "confidence"
+    bounded: str = "error rate"
+
+    def entry(self, *, confidence: float) -> Entry:
+        """The entry with its time."""
+        start = time.monotonic()
+        given = {"confidence": confidence, "kind": self.kind, "bounded": self.bounded}
+        try:
+            found, truth = self.compute()
+        except InputError as error:
+            return missing(self.name, str(error), **given)
+        except np.linalg.LinAlgError as error:
+            return missing(self.name, f"the linear algebra failed: {error}", status="failed", **given)
+        return Entry(self.name, found, truth, self.kind, time.monotonic() - start)
 
 
-def _kind_of(found: Found) -> Kind:
-    if isinstance(found, ExpectationBound):
-        return "expectation"
-    return "estimate" if isinstance(found, TransferBoundEstimate) else "confidence"
+def with_assumptions(found: Found, *more: Assumption) -> Found:
+    """The same with more that is taken for granted."""
+    return replace(found, assumptions=(*found.assumptions, *more))
 
 
 def entry_record(entry: Entry) -> dict[str, Any]:

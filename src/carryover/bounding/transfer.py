@@ -14,7 +14,7 @@ from jaxtyping import Float
 from carryover._core.results import Estimate
 from carryover._core.seeding import derive_generator
 from carryover.bounding.case import Case
-from carryover.bounding.entry import Entry, missing, timed
+from carryover.bounding.entry import Entry, Row, missing
 from carryover.bounds.heads import Head, fit_ridge_head, head_parameters
 from carryover.bounds.rademacher import multiclass_margin, ramp_loss
 from carryover.bounds.transfer import Conditions, TransferBoundEstimate, transfer_bound
@@ -73,7 +73,13 @@ def transfer_estimates(models: Sequence[tuple[Candidate, Case, TotalVariation | 
                 bounded=TransferBoundEstimate.estimated,
             )
         else:
-            found[name] = timed("transfer", lambda run=run: _estimate(run, known, probed))
+            row = Row(
+                "transfer",
+                lambda run=run: _estimate(run, known, probed),
+                "estimate",
+                TransferBoundEstimate.estimated,
+            )
+            found[name] = row.entry(confidence=run.case.confidence)
     return found
 
 
@@ -122,11 +128,12 @@ def _estimate(
         losses=own.training_losses,
         conditions=Conditions(
             independent_draws=_independent(case),
-            representation_independent=case.representation_independent,
+            representation_independent=case.known.without_train,
             complexity_at_labelled=True,
             # Pretraining saw masked, noisy or augmented images; the features compared here are of whole ones.
             same_view=False,
-            head_in_class=None,
+            # A ridge head minimises another loss than the ramp, and its norm was read off the labels.
+            head_in_class=False,
         ),
         confidence=case.confidence,
     )
@@ -139,8 +146,7 @@ def _estimate(
 
 
 def _independent(case: Case) -> bool | None:
-    groups = case.train.groups
-    return False if groups is not None and len(np.unique(groups)) < len(groups) else None
+    return False if case.train.has_groups else None
 
 
 def _no_variation() -> TotalVariation:

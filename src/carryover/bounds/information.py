@@ -27,6 +27,7 @@ def loss_difference_cmi_bound(
     n_shuffles: int = 20,
     groups: Shaped[np.ndarray, " all"] | None = None,
     representation_independent: bool | None = None,
+    drawn_here: bool = False,
 ) -> ExpectationBound:
     """Loss-difference CMI: expected training error + (1/n) sum over pairs of sqrt(2 I(Delta_i; S_i)).
 
@@ -45,7 +46,8 @@ def loss_difference_cmi_bound(
     (``stats["test_error"]``), so its expectation is never below the expected error, whatever m is.  It is biased
     up by far: ``null`` is what shuffled masks give, in which there is no information.
     Raises InputError for losses
-    other than 0 and 1, shapes that disagree, and too few masks (says how many).
+    other than 0 and 1, shapes that disagree, and too few masks (says how many).  ``drawn_here``: whoever calls drew the
+    masks and trained on them, so that both are known.
     """
     masks = check_masks(masks)
     losses = check_errors(losses, masks)
@@ -56,6 +58,7 @@ def loss_difference_cmi_bound(
         shuffles=[generator.permutation(len(masks)) for _ in range(_check_shuffles(n_shuffles))],
         groups=groups,
         representation_independent=representation_independent,
+        drawn_here=drawn_here,
     )
 
 
@@ -68,6 +71,7 @@ def prediction_cmi_bound(
     n_shuffles: int = 20,
     groups: Shaped[np.ndarray, " all"] | None = None,
     representation_independent: bool | None = None,
+    drawn_here: bool = False,
 ) -> ExpectationBound:
     """f-CMI: expected training error + (1/n) sum over pairs of sqrt(2 I(F_i; S_i)), F_i both predicted classes.
 
@@ -89,6 +93,7 @@ def prediction_cmi_bound(
         shuffles=[generator.permutation(len(masks)) for _ in range(_check_shuffles(n_shuffles))],
         groups=groups,
         representation_independent=representation_independent,
+        drawn_here=drawn_here,
     )
 
 
@@ -106,6 +111,7 @@ def _bound(
     shuffles: list[Int[np.ndarray, " m"]],
     groups: np.ndarray | None,
     representation_independent: bool | None,
+    drawn_here: bool,
 ) -> ExpectationBound:
     training_error, test_error = side_means(losses, masks)
     ranks = outcome_ranks(outcomes)
@@ -117,7 +123,7 @@ def _bound(
     return expectation_bound(
         {"training_error": training_error, "information": _gap(ranks, masks)},
         n_repeats=n_masks,
-        assumptions=(*assumptions, *mask_assumptions(masks)),
+        assumptions=(*assumptions, *mask_assumptions(masks, drawn_here=drawn_here)),
         bounded=_BOUNDED,
         null=(float(np.mean(null)), float(np.max(null))),
         stats={"n": n_pairs, "test_error": test_error},

@@ -57,6 +57,7 @@ def noisy_weights_bound(
     *,
     noise_std: float,
     n: int,
+    representation_independent: bool | None = None,
 ) -> ExpectationBound:
     """Xu and Raginsky's bound for weights with Gaussian noise, from r independent training sets of n examples.
 
@@ -71,6 +72,7 @@ def noisy_weights_bound(
     ||A(S_j) - c_j||^2 / (2 noise_std^2 n t_j) + t_j/8 is in expectation no smaller than sqrt(I/(2n)), for any r.
     (The root of a mean divergence would be too small on average.)  It is the price of the information's bound, not
     of the information: weights that differ between sets only where no prediction depends on them are paid for.
+    ``representation_independent``: whether the features were chosen without the examples (None: not known).
     Raises InputError for fewer than 3 sets, errors outside [0, 1], or noise that is not > 0.
     """
     check_range("noise_std", noise_std, 0, math.inf, open_low=True, open_high=True)
@@ -88,10 +90,16 @@ def noisy_weights_bound(
         float((divergences / (n * slopes) + slopes / 8).mean()),
         n=n,
         assumptions=(
+            _chosen_without(representation_independent),
             Assumption("The noise is Gaussian and independent of the training set.", "not_checkable"),
         ),
         stats={"information": float(divergences.mean()), "noise_std": noise_std},
     )
+
+
+def _chosen_without(representation_independent: bool | None) -> Assumption:
+    state = {True: "checked", False: "violated", None: "not_checkable"}[representation_independent]
+    return Assumption("The representation was chosen without the examples of any training set.", state)
 
 
 def _divergences(

@@ -23,6 +23,7 @@ class Candidate:
     ``chosen_without``: whether the representation is known to have been made without the labelled training examples:
     True for fixed maps, False for one fitted to them (with or without their labels), None where nobody can know;
     ``chosen_without_test`` the same of the test examples.  ``run``: the pretraining run it comes from.
+    ``fitted_to_pool``: whether the unlabelled sample was what the map was fitted to (a PCA's axes).
     """
 
     name: str
@@ -38,6 +39,7 @@ class Candidate:
     test_file: FeatureFile | None = None
     pretraining_file: FeatureFile | None = None
     run: "FinishedRun | None" = None
+    fitted_to_pool: bool = False
 
 
 def open_feature_candidates(specs: Sequence[ModelSpec]) -> dict[int, Candidate]:
@@ -135,6 +137,7 @@ def _from_network(
         chosen_without_test=True if chosen_without is not None else None,
         notes=network.notes,
         network=network,
+        fitted_to_pool=spec.baseline == "pca" and not images_are_labelled,
     )
 
 

@@ -8,7 +8,7 @@ from carryover.data.images import ImageColumn
 from carryover.diagnosis.adaptations import Adaptation, match_adaptations, read_adaptations
 from carryover.diagnosis.candidates import Candidate, named_uniquely, open_feature_candidates, open_networks
 from carryover.diagnosis.gathering import Pools
-from carryover.diagnosis.leaks import guard
+from carryover.diagnosis.leaks import guard, told_of_pool
 from carryover.diagnosis.options import RunOptions
 from carryover.diagnosis.pools import load_pool
 from carryover.diagnosis.specs import DiagnosisSpec
@@ -55,6 +55,8 @@ def open_inputs(spec: DiagnosisSpec, options: RunOptions) -> Inputs:
     opened = {**files, **networks}
     candidates = named_uniquely([opened[index] for index in sorted(opened)])
     candidates, seen = guard(candidates, target, spec.allow_overlap)
+    if pools.unlabelled is not None:
+        candidates = told_of_pool(candidates, target, pools.unlabelled.images.example_hashes)
     adaptations = match_adaptations(runs, candidates, target)
     return Inputs(target, tuple(candidates), pools, (*seen, *_overlaps(target, pools)), adaptations)
 

@@ -51,6 +51,22 @@ def guard(
     return guarded, warnings
 
 
+def told_of_pool(candidates: Sequence[Candidate], target: Target, pool: Sequence[str]) -> list[Candidate]:
+    """Candidates that were fitted to the unlabelled sample, told whether labelled examples are in it.
+
+    ``pool``: the hashes of that sample.  Where it holds training (test) examples, the map was not chosen without them.
+    """
+    held = set(pool)
+    without = [
+        held.isdisjoint(part.images.example_hashes) if held and part.images is not None else None
+        for part in (target.train, target.test)
+    ]
+    return [
+        replace(one, chosen_without=without[0], chosen_without_test=without[1]) if one.fitted_to_pool else one
+        for one in candidates
+    ]
+
+
 def _guard_one(
     candidate: Candidate, labelled: Mapping[str, Sequence[str]], target: Target, *, is_allowed: bool
 ) -> tuple[Candidate, list[str]]:
