@@ -4,23 +4,20 @@ The laws and the draws are those of the tests (tests/support); here none has few
 """
 
 import math
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bound_cases import Case, high_probability_cases
 from cells import Cells
+from expectation_cases import expectation_cases
+from finite_laws import permitted
 from harness import environment
 from joblib import Parallel, delayed
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests" / "support"))
-from bound_cases import Case, expectation_cases, high_probability_cases  # noqa: E402
-from finite_laws import permitted  # noqa: E402
-
-from carryover._core.seeding import derive_generator  # noqa: E402
+from carryover._core.seeding import derive_generator
 
 AT_ONCE = 50
 

@@ -1,11 +1,19 @@
-"""Which bounds the benchmark draws, from which laws, how often."""
+"""Which high-probability bounds the benchmark draws, from which laws, how often."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from carryover.bounds.contrastive import largest_contrastive_loss, named_loss
+from carryover.bounds.head_code import Codebook
+from carryover.bounds.inequalities import Catoni, KlInverse
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 from bound_draws import (
     certificate_draw,
     gibbs_to_head_draw,
@@ -17,16 +25,11 @@ from bound_draws import (
 )
 from compressed_heads import every_rule, fitted_draw, searched_draw
 from finite_laws import finite_law
-from information_draws import best_of_coins_draw, loss_difference_draw, noisy_sign_draw, prediction_draw
 from latent_classes import contrastive_draw, spread_classes, two_directions
 from network_draws import random_points, spectral_draw
 from transfer_laws import Atoms, atom_draw, gaussian_draw, gaussian_law
 
-from carryover.bounds.contrastive import largest_contrastive_loss, named_loss
-from carryover.bounds.head_code import Codebook
-from carryover.bounds.inequalities import Catoni, KlInverse
-
-DRAWS, DRAWS_IN_EXPECTATION = 1000, 4000
+DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,11 @@ class Case:
     draws: int = DRAWS
 
     @property
-    def words(self):
+    def words(self) -> str:
         return f"{self.bound} | {self.law} | {self.n}"
 
 
-def high_probability_cases():
+def high_probability_cases() -> list[Case]:
     """All of them."""
     return [
         *_heads(),
@@ -58,7 +61,7 @@ def high_probability_cases():
     ]
 
 
-def _heads():
+def _heads() -> Iterator[Case]:
     binary, noisy = finite_law(10, 2, certainty=0.8), finite_law(60, 2, certainty=0.9)
     rule, coins = np.arange(10) % 2, "labels from coins"
     yield Case(
@@ -108,7 +111,7 @@ def _heads():
     )
 
 
-def _pac_bayes_heads():
+def _pac_bayes_heads() -> Iterator[Case]:
     laws = {
         2: (finite_law(20, 2, certainty=0.8), 150, "20 cells, .8 certain"),
         3: (finite_law(12, 3, certainty=0.8), 60, "12 cells, 3 classes, .8 certain"),
@@ -126,7 +129,7 @@ def _pac_bayes_heads():
                 )
 
 
-def _certificates():
+def _certificates() -> Iterator[Case]:
     for m in (3000, 100):
         yield Case(
             f"certificate-{m}",
@@ -144,7 +147,7 @@ def _certificates():
     )
 
 
-def _compressions():
+def _compressions() -> Iterator[Case]:
     for reference, called in (("none", "zero"), ("other half", "split")):
         for n_classes, cells in ((2, 20), (3, 12)):
             law = finite_law(cells, n_classes, certainty=0.8)
@@ -166,7 +169,7 @@ def _compressions():
     )
 
 
-def _contrastive():
+def _contrastive() -> Iterator[Case]:
     ends = two_directions()
     yield Case(
         "contrastive-ends",
@@ -191,7 +194,7 @@ def _contrastive():
             )
 
 
-def _transfer():
+def _transfer() -> Iterator[Case]:
     even, tilted = np.full(4, 0.25), np.array([0.30, 0.25, 0.20, 0.25])
     atoms = {
         "all": ("atoms, all terms at work", Atoms((0.0, 0.3, 0.6, 0.9), 0.4, even, tilted), 100, None),
@@ -211,7 +214,7 @@ def _transfer():
         )
 
 
-def _spectral():
+def _spectral() -> Iterator[Case]:
     for n, steps in ((1_000_000, 5), (4_000_000, 20)):
         yield Case(
             f"spectral-{steps}",
@@ -220,29 +223,3 @@ def _spectral():
             f"{n:,}",
             partial(spectral_draw, points=random_points(0), n=n, steps=steps),
         )
-
-
-def expectation_cases():
-    """Those that hold in expectation."""
-    laws = {
-        "400 cells, labels from coins": finite_law(400, 2, certainty=0.5),
-        "10 cells, .8 certain": finite_law(10, 2, certainty=0.8),
-        "12 cells, 4 classes, .7 certain": finite_law(12, 4, certainty=0.7),
-    }
-    draws = {"loss-difference CMI": loss_difference_draw, "f-CMI": prediction_draw}
-    cases = [
-        Case(f"{bound}-{len(law.table)}", bound, words, "20 pairs, 30 masks", partial(draw, law=law))
-        for bound, draw in draws.items()
-        for words, law in laws.items()
-    ]
-    cases += [
-        Case("known-information", "Xu-Raginsky, counted", "best of 20 coins", "50", best_of_coins_draw),
-        Case(
-            "noisy-weights",
-            "Xu-Raginsky, noisy weights",
-            "sign of a noisy mean",
-            "10, 6 sets",
-            noisy_sign_draw,
-        ),
-    ]
-    return [replace(case, draws=DRAWS_IN_EXPECTATION) for case in cases]
