@@ -34,7 +34,7 @@ DRAWS = 1000
 
 @dataclass(frozen=True)
 class Case:
-    """``draw`` takes a generator and gives (bound with a ``value``, truth); ``law`` and ``n`` are for the table."""
+    """``draw`` takes a generator and gives (bound with a ``value``, truth); ``law`` and ``n`` as shown."""
 
     key: str
     bound: str

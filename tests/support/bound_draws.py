@@ -1,4 +1,4 @@
-"""One draw of each bound on an error rate, beside the true risk: what tests repeat a little, the benchmark a lot."""
+"""One draw of each bound on an error rate, beside the true risk: tests repeat it a little, the benchmark a lot."""
 
 import numpy as np
 from finite_laws import Law

@@ -1,4 +1,4 @@
-"""Draws of the compression bound beside the true risk: the library's own head, and the best of a whole codebook."""
+"""Draws of the compression bound beside the true risk: the library's head, the best of a whole codebook."""
 
 import itertools
 import math

@@ -81,7 +81,7 @@ def compression_bound(
     ``code`` is what :func:`decode` reads, ``bits`` its length, ``k`` how many whole numbers it holds.
     ``hashes`` are the content hashes of the rows (default: of each row of features as given).
     After Lotfi et al., PAC-Bayes compression bounds so tight that they can explain generalization, NeurIPS 2022
-    (arXiv 2211.13609); the union over codes is the Occam's razor bound of Langford, JMLR 6 (2005), section 4.
+    (arXiv 2211.13609); the union over codes is Langford's Occam's razor bound, JMLR 6 (2005), section 4.
     Raises InputError where the reference has seen a row, and for data that cannot be used.
     """
     risk = check_confidence(confidence)
