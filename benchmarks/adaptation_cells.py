@@ -1,8 +1,5 @@
-"""Cells of a long comparison: each computed once, kept as JSON, shared out between processes."""
+"""What the comparisons of adaptation share: networks and images as they take them, means with intervals."""
 
-import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +15,6 @@ from carryover.models.loading import ModelSource, load_model
 from carryover.models.seeding import seeded_torch
 
 CHECKPOINTS = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}
-
-
-@dataclass(frozen=True)
-class Cells:
-    """``folder`` keeps results; of every ``shares`` cells this process computes the one numbered ``share``."""
-
-    folder: Path
-    share: int = 0
-    shares: int = 1
-
-    def run(self, keys: Iterable[str], compute: Callable[[str], dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """By key, what is known once this process has done its share."""
-        found = {}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for number, key in enumerate(keys):
-            path = self.folder / f"{key}.json"
-            if not path.exists() and number % self.shares == self.share:
-                path.write_text(json.dumps(compute(key)))
-                print(f"    {key}: {path.read_text()[:160]}", flush=True)
-            if path.exists():
-                found[key] = json.loads(path.read_text())
-        return found
 
 
 def network_maker(root: Path, name: str, *, n_outputs: int):

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from adaptation_cells import Cells, all_images, examples_at, interval, network_maker
+from adaptation_cells import all_images, examples_at, interval, network_maker
 from adaptation_figures import forecast_figure
+from cells import Cells
 from real_input import data_root
 from scipy.stats import spearmanr
 

@@ -1,9 +1,15 @@
 """How every number in the benchmark table is taken: ratios in one run, interleaved, medians of several."""
 
+import platform
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy
 
 
 @dataclass(frozen=True)
@@ -42,3 +48,15 @@ def interleaved(
     pairs = [(seconds(first, clock), seconds(second, clock)) for _ in range(repeats)]
     ratio = statistics.median(a / b for a, b in pairs)
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), ratio
+
+
+def environment() -> str:
+    """What a table was made with."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=Path(__file__).resolve().parent,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}"
+    return f"commit {commit or 'unknown'}, {time.strftime('%Y-%m-%d')}, {versions}, {platform.machine()}"

@@ -1,6 +1,6 @@
 """`make validate`: the full-size validations, each printing the table that docs/ holds.
 
-python benchmarks/validate.py [verdicts] [real_input] [theory] [pretraining] [adaptation]
+python benchmarks/validate.py [verdicts] [real_input] [theory] [pretraining] [adaptation] [bounds]
 """
 
 import subprocess
@@ -14,6 +14,7 @@ VALIDATIONS = {
     "theory": ["validate_theory.py"],
     "pretraining": ["validate_pretraining.py"],
     "adaptation": ["validate_adaptation.py"],
+    "bounds": ["validate_bounds.py"],
 }
 
 

@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from adaptation_cells import (
     CHECKPOINTS,
-    Cells,
     all_images,
     examples_at,
     network_maker,
     words,
 )
 from adaptation_forecasts import forecasts
+from cells import Cells
 from real_input import CIFAR_MEAN, CIFAR_STD, data_root
 from torch import Tensor
 

@@ -5,15 +5,12 @@
 The settings and the criterion are in ``tests/support/theory_settings.py``.  Seeds are fixed.
 """
 
-import platform
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
-import scipy
+from harness import environment
 
 from carryover.theory import simulate
 
@@ -33,15 +30,6 @@ def compare(setting: Setting, dimension: int, seeds: int) -> Comparison:
     if found.reason is not None:
         raise ArithmeticError(f"{setting.name}: {found.reason}")
     return Comparison.of(setting, found)
-
-
-def environment() -> str:
-    """What a table was made with."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True
-    ).stdout.strip()
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}"
-    return f"commit {commit or 'unknown'}, {time.strftime('%Y-%m-%d')}, {versions}, {platform.machine()}"
 
 
 def _said(one: Comparison) -> str:

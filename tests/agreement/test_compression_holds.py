@@ -7,37 +7,35 @@ near each other, and the code leaves .62 of the risk unused).  Around the librar
 (bound / true risk is 1.9, and 1.4 to 2.6 on other laws tried; 1 % of draws fail), a length of 0 is (56 %).
 """
 
-import numpy as np
+from functools import partial
+
 import pytest
-from compressed_heads import best_of_all, every_rule, fitted_draw, log_risk_of
+from bound_draws import simulate, violations
+from compressed_heads import every_rule, fitted_draw, log_risk_of, searched_draw
 from finite_laws import finite_law, permitted
 
 from carryover.bounds.head_code import Codebook
 from carryover.numerics.binomial import binomial_limit
 
 
+def _limit(errors, n, *, bits):
+    return binomial_limit(errors, n, log_risk=log_risk_of(bits))
+
+
 def _check_fitted(law, n, *, draws, reference):
     """Violations are permitted; how many there are without the code's length."""
-    whole = free = 0
-    for generator in np.random.default_rng([n, draws]).spawn(draws):
-        bound, true = fitted_draw(law, n, generator, reference=reference)
-        whole += bound.value < true
-        errors = round(n * bound.terms["training_error"])
-        free += binomial_limit(errors, n, log_risk=log_risk_of(0)) < true
-    assert whole <= permitted(draws)
-    return free
+    results = simulate(partial(fitted_draw, law=law, n=n, reference=reference), [n, draws], draws)
+    assert violations(results) <= permitted(draws)
+    return violations(results, lambda b: _limit(round(n * b.terms["training_error"]), n, bits=0))
 
 
 def _check_searched(draws):
     law, n = finite_law(100, 2, certainty=0.5), 60
     rules, bits = every_rule(100, Codebook(widths=(6,), levels=(1,)))
     assert len(rules) == 3**6 and (2.0**-bits).sum() <= 1
-    whole = halved = 0
-    for generator in np.random.default_rng(draws).spawn(draws):
-        value, errors, length, true = best_of_all(law, n, generator, rules=rules, bits=bits)
-        whole += value < true
-        halved += binomial_limit(errors, n, log_risk=log_risk_of(length // 2)) < true
-    assert whole <= permitted(draws) < halved
+    results = simulate(partial(searched_draw, law=law, n=n, rules=rules, bits=bits), draws, draws)
+    assert violations(results) <= permitted(draws)
+    assert violations(results, lambda found: _limit(found.errors, n, bits=found.bits // 2)) > permitted(draws)
 
 
 def test_small_versions_hold():

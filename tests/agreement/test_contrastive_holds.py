@@ -7,28 +7,29 @@ within classes Jensen's gap and the wide range of the losses hide half a term: t
 true loss.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 from finite_laws import permitted
-from latent_classes import spread_classes, two_directions
+from latent_classes import contrastive_draw, spread_classes, two_directions
 
-from carryover.bounds.contrastive import (
-    contrastive_bound,
-    contrastive_losses,
-    largest_contrastive_loss,
-    named_loss,
-)
+from carryover.bounds.contrastive import largest_contrastive_loss, named_loss
 
 
 def _bounds(law, *, draws, m, largest_loss, loss="hinge", block=1, collision=None):
     generator = np.random.default_rng([draws, m, block])
-    tau = law.collision if collision is None else collision
-    bounds = []
-    for _ in range(draws):
-        anchors, positives, negatives, collided = law.tuples(m, block, generator)
-        losses = contrastive_losses(anchors, positives, negatives, loss=loss)
-        bounds.append(contrastive_bound(losses, collision=tau, largest_loss=largest_loss, collided=collided))
-    return bounds
+    draw = partial(
+        contrastive_draw,
+        law=law,
+        true=None,
+        m=m,
+        largest_loss=largest_loss,
+        loss=loss,
+        block=block,
+        collision=collision,
+    )
+    return [draw(generator)[0] for _ in range(draws)]
 
 
 def _check_tight(draws):

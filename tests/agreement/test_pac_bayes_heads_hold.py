@@ -4,35 +4,20 @@ Half the draw fits the reference, the other half is bounded.  Half a constant is
 the bound is about 1.8 times the true risk (it pays for its grids); a prior that saw the bound's own examples is.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
+from bound_draws import pac_bayes_head_draw, simulate
 from finite_laws import finite_law, permitted
 
 from carryover.bounds.inequalities import Catoni, KlInverse
-from carryover.bounds.pac_bayes_head import pac_bayes_head_bound
-from carryover.bounds.reference_head import fit_reference_head, no_reference
 
 
 def _bounds(law, n, *, draws, inequality, prior):
     """Pairs of bound and true risk; ``prior`` is "other half", "none" or "same rows"."""
-    n_cells, n_classes = law.table.shape
-    names = [f"example {i}" for i in range(2 * n)]
-    pairs = []
-    for generator in np.random.default_rng([n, draws]).spawn(draws):
-        features, labels = law.draw(2 * n, generator)
-        fitted_to = slice(None, n) if prior == "other half" else slice(n, None)
-        reference = (
-            no_reference(n_classes, n_cells)
-            if prior == "none"
-            else fit_reference_head(
-                features[fitted_to], labels[fitted_to], n_classes=n_classes, hashes=names[:n]
-            )
-        )
-        bound = pac_bayes_head_bound(
-            features[n:], labels[n:], reference=reference, inequality=inequality, hashes=names[n:]
-        )
-        pairs.append((bound.value, law.gibbs_error_of(bound.stats)))
-    return np.array(pairs)
+    draw = partial(pac_bayes_head_draw, law=law, n=n, inequality=inequality, prior=prior)
+    return np.array([(bound.value, true) for bound, true in simulate(draw, [n, draws], draws)])
 
 
 def _check(law, n, *, draws, inequality, prior):

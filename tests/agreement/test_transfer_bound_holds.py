@@ -11,19 +11,16 @@ losses in [0, B] may), nor for TV (paid twice, once for the head found and once 
 laws use one); leaving TV out is caught.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
-from scipy.stats import binom, norm
-from transfer_laws import Atoms, gaussian_law
+from bound_draws import simulate
+from finite_laws import permitted
+from scipy.stats import norm
+from transfer_laws import Atoms, atom_draw, gaussian_draw, gaussian_law
 
 from carryover._core.results import Bound
-
-RISK = 0.05
-
-
-def _permitted(draws):
-    return binom.ppf(0.999, draws, RISK)
-
 
 EVEN = np.full(4, 0.25)
 TILTED = np.array([0.30, 0.25, 0.20, 0.25])
@@ -38,10 +35,8 @@ def _scaled(name, factor):
 
 
 def _atom_draws(law, n, draws, *, size=None, measured=False):
-    results = []
-    for generator in np.random.default_rng([n, draws]).spawn(draws):
-        encoder = law.pretrained(60, 3.0, generator) if size is None else size
-        results.append(law.draw(encoder, n, generator, measured=measured, confidence=1 - RISK))
+    draw = partial(atom_draw, law=law, n=n, size=size, measured=measured)
+    results = simulate(draw, [n, draws], draws)
     assert all(isinstance(bound, Bound) for bound, _ in results)
     return results
 
@@ -50,19 +45,16 @@ def _check_pretrained_encoders(draws):
     """All terms at work: encoders chosen by a noisy pretraining, a shifted law, a bent target, 100 labels."""
     law = Atoms((0.0, 0.3, 0.6, 0.9), 0.4, EVEN, TILTED)
     results = _atom_draws(law, 100, draws, measured=True)
-    assert _violations(results) <= _permitted(draws)
+    assert _violations(results) <= permitted(draws)
     assert len({bound.terms["transferability"] for bound, _ in results}) > 1
     assert all(min(bound.terms.values()) >= 0 for bound, _ in results)
 
 
 def _check_gaussian(draws, *, n, stretch):
     law = gaussian_law(0, stretch)
-    results = [
-        law.draw(30, n, generator, confidence=1 - RISK)
-        for generator in np.random.default_rng([n, 1]).spawn(draws)
-    ]
+    results = simulate(partial(gaussian_draw, law=law, m=30, n=n), [n, 1], draws)
     assert all(isinstance(bound, Bound) and min(bound.terms.values()) >= 0 for bound, _ in results)
-    assert _violations(results) <= _permitted(draws)
+    assert _violations(results) <= permitted(draws)
     return results
 
 
@@ -97,8 +89,8 @@ def test_a_halved_transferability_constant_is_caught():
     """h = m + v/5, two million labels: what is left of the bound is C E_U^(1/2)."""
     law = Atoms((0.0, 0.2), 0.0, EVEN, EVEN)
     results = _atom_draws(law, 2_000_000, 1000, size=0.2)
-    assert _violations(results) <= _permitted(1000)
-    assert _violations(results, _scaled("transferability", 0.5)) > _permitted(1000)
+    assert _violations(results) <= permitted(1000)
+    assert _violations(results, _scaled("transferability", 0.5)) > permitted(1000)
     assert max(bound.value / true for bound, true in results) < 1.4
 
 
@@ -107,8 +99,8 @@ def test_a_halved_residual_is_caught():
     """The target is bent so far that m + v is the better encoder, but pretraining prefers m."""
     law = Atoms((0.0, 1.0), 0.9, EVEN, EVEN)
     results = _atom_draws(law, 2_000_000, 1000, size=0.0)
-    assert _violations(results) <= _permitted(1000)
-    assert _violations(results, _scaled("residual", 0.5)) > _permitted(1000)
+    assert _violations(results) <= permitted(1000)
+    assert _violations(results, _scaled("residual", 0.5)) > permitted(1000)
 
 
 @pytest.mark.slow
@@ -116,5 +108,5 @@ def test_a_missing_total_variation_is_caught():
     """Where v differs from m, which pretraining never sees, m + v/2 serves badly; T has many such inputs."""
     law = Atoms((0.0, 0.5), 0.0, np.array([0.5, 0.0, 0.0, 0.5]), np.array([0.25, 0.25, 0.25, 0.25]))
     results = _atom_draws(law, 2_000_000, 1000, size=0.5)
-    assert _violations(results) <= _permitted(1000)
-    assert _violations(results, _scaled("total_variation", 0.0)) > _permitted(1000)
+    assert _violations(results) <= permitted(1000)
+    assert _violations(results, _scaled("total_variation", 0.0)) > permitted(1000)

@@ -26,7 +26,7 @@ def _halves(n_classes=3, **sizes):
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("fitted", [False, True])
 def test_the_number_is_that_of_the_code(n_classes, fitted):
-    """Decoded without the bound's help, the head errs as stated, and the limit has the risk that its bits leave."""
+    """Decoded without the bound's help, the head errs as stated; the limit has the risk that its bits leave."""
     first, (features, labels) = _halves(n_classes, apart=0.5)
     reference = fit_reference_head(*first, n_classes=n_classes) if fitted else no_reference(n_classes, 5)
     bound = compression_bound(features, labels, reference=reference)

@@ -1,4 +1,4 @@
-"""The code of heads: prefix-free by brute force, Kraft's sum, every head comes back, what is no code is refused."""
+"""The code of heads: prefix-free by brute force, Kraft's sum, every head comes back, no other code is read."""
 
 import itertools
 

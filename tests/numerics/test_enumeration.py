@@ -1,4 +1,4 @@
-"""Numbering of sequences: lexicographic order by brute force, and inverses at sizes that brute force cannot reach."""
+"""Numbering of sequences: order by brute force, and inverses at sizes that brute force cannot reach."""
 
 import itertools
 from collections import Counter

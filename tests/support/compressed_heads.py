@@ -1,9 +1,11 @@
-"""Draws of the compression bound beside the true risk: the library's own head, and the best of a whole codebook."""
+"""Draws of the compression bound beside the true risk: the library's head, the best of a whole codebook."""
 
 import itertools
 import math
+from dataclasses import dataclass
 
 import numpy as np
+from bound_draws import rule_of
 
 from carryover.bounds.compression import compression_bound
 from carryover.bounds.head_code import Codebook, CodedHead, code_length, head_of
@@ -13,7 +15,7 @@ from carryover.numerics.binomial import binomial_limit
 SMALL = Codebook(widths=(0, 100), levels=(1,), steps=(0.25, 1.0, 4.0))
 
 
-def fitted_draw(law, n, generator, *, reference):
+def fitted_draw(generator, *, law, n, reference):
     """Bound and true risk; the reference is fitted to n more rows where it is "other half"."""
     n_cells, n_classes = law.table.shape
     features, labels = law.draw(2 * n, generator)
@@ -22,8 +24,7 @@ def fitted_draw(law, n, generator, *, reference):
     if reference == "other half":
         head = fit_reference_head(features[:n], labels[:n], n_classes=n_classes, hashes=names[:n])
     bound = compression_bound(features[n:], labels[n:], reference=head, codebook=SMALL, hashes=names[n:])
-    scores = bound.stats["coefficients"].T + bound.stats["intercept"]
-    return bound, law.error_of(scores.argmax(axis=1))
+    return bound, law.error_of(rule_of(bound.stats))
 
 
 def every_rule(n_cells, codebook):
@@ -39,20 +40,30 @@ def every_rule(n_cells, codebook):
     return np.array(rules), np.array(bits)
 
 
-def best_of_all(law, n, generator, *, rules, bits):
-    """The smallest bound of all heads, and the errors, bits and true risk of the head that has it."""
+@dataclass(frozen=True)
+class Searched:
+    """The smallest bound among many heads, with the errors and the bits of the head that has it."""
+
+    value: float
+    errors: int
+    bits: int
+
+
+def searched_draw(generator, *, law, n, rules, bits):
+    """The head of the smallest bound among all, and its true risk."""
     features, labels = law.draw(n, generator)
     counts = np.zeros(law.table.shape, dtype=int)
     np.add.at(counts, (features.argmax(axis=1), labels), 1)
     right = counts[np.arange(len(counts)), rules].sum(axis=1)
-    best, most = [], -1
+    best, most, true = None, -1, None
     for length in np.unique(bits):
         at = int(np.where(bits == length, right, -1).argmax())
         if right[at] > most:  # a longer code with no fewer errors is no better
             most = right[at]
             limit = binomial_limit(n - int(most), n, log_risk=log_risk_of(length))
-            best.append((limit, n - int(most), int(length), law.error_of(rules[at])))
-    return min(best)
+            if best is None or limit < best.value:
+                best, true = Searched(limit, n - int(most), int(length)), law.error_of(rules[at])
+    return best, true
 
 
 def log_risk_of(bits):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from carryover.bounds.contrastive import contrastive_bound, contrastive_losses
+
 
 @dataclass(frozen=True)
 class LatentClasses:
@@ -67,3 +69,11 @@ def two_directions():
     """Four classes without spread, two at each of two opposite ends: L_un = .5, L_sup^mu = 1/3, hinge 0 or 1."""
     ends = np.array([[[1.0]], [[1.0]], [[-1.0]], [[-1.0]]])
     return LatentClasses(np.full(4, 0.25), ends)
+
+
+def contrastive_draw(generator, *, law, true, m, largest_loss, loss="hinge", block=1, collision=None):
+    """The contrastive bound from m tuples, beside the mean classifier's loss ``true``."""
+    anchors, positives, negatives, collided = law.tuples(m, block, generator)
+    losses = contrastive_losses(anchors, positives, negatives, loss=loss)
+    tau = law.collision if collision is None else collision
+    return contrastive_bound(losses, collision=tau, largest_loss=largest_loss, collided=collided), true

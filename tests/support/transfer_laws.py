@@ -207,3 +207,14 @@ def gaussian_law(seed, stretch):
     outside = generator.normal(size=6)
     outside -= np.linalg.pinv(target) @ target @ outside
     return Gaussian(target, 0.3 * generator.normal(size=4), 0.3 * outside, stretch)
+
+
+def atom_draw(generator, *, law, n, size=None, measured=False, confidence=0.95):
+    """``size`` None: the encoder is pretrained on 60 noisy pairs."""
+    encoder = law.pretrained(60, 3.0, generator) if size is None else size
+    return law.draw(encoder, n, generator, measured=measured, confidence=confidence)
+
+
+def gaussian_draw(generator, *, law, m, n, confidence=0.95):
+    """An encoder from m pretraining inputs, a head on it from n labels."""
+    return law.draw(m, n, generator, confidence=confidence)

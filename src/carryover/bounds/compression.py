@@ -72,7 +72,7 @@ def compression_bound(
     constant (:func:`head_of`); m, the step and the largest number come from the ``codebook``, declared before the
     data, and are paid for in the code (:func:`encode`), as is whether the reference is used at all.  The numbers
     are a ridge regression in these directions on what the reference leaves of the centred one-hot codes, rounded.
-    Width, penalty, rounding and level are the ones with the smallest bound in its kl form on at most 2,000 rows: any
+    Width, penalty, rounding and level are those with the smallest bound in its kl form on at most 2,000 rows: any
     choice is covered, as each head has its own share of the risk.  A reference that does not agree with the labels
     at all is dropped, and then the head starts from zero.
 
@@ -81,7 +81,7 @@ def compression_bound(
     ``code`` is what :func:`decode` reads, ``bits`` its length, ``k`` how many whole numbers it holds.
     ``hashes`` are the content hashes of the rows (default: of each row of features as given).
     After Lotfi et al., PAC-Bayes compression bounds so tight that they can explain generalization, NeurIPS 2022
-    (arXiv 2211.13609); the union over codes is the Occam's razor bound of Langford, JMLR 6 (2005), section 4.
+    (arXiv 2211.13609); the union over codes is Langford's Occam's razor bound, JMLR 6 (2005), section 4.
     Raises InputError where the reference has seen a row, and for data that cannot be used.
     """
     risk = check_confidence(confidence)

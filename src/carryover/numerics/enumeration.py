@@ -1,8 +1,8 @@
 """Numbering of arrangements and of their counts: what turns a sequence of symbols into one whole number.
 
-An arrangement is a sequence with given counts of the symbols 0..A-1; a composition is the counts themselves, A parts
->= 0 with a given sum.  Both are numbered in lexicographic order from 0 on, in exact integers, so that a sequence of
-known length is its composition's number and its arrangement's number and nothing else.
+An arrangement is a sequence with given counts of the symbols 0..A-1; a composition is the counts themselves, A
+parts >= 0 with a given sum.  Both are numbered in lexicographic order from 0 on, in exact integers, so that a
+sequence of known length is its composition's number and its arrangement's number and nothing else.
 Reference: Cover, Enumerative source encoding, IEEE Transactions on Information Theory 19 (1973).
 """
 
