@@ -9,6 +9,7 @@ docs/transfer_in_practice.md and leaves runs.csv and transfer_terms.png in DIR.
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from bounds_family import OBJECTIVES, REGULARIZED_STEPS
@@ -105,7 +106,7 @@ def regularizers(table: pd.DataFrame, found: Found) -> None:
     equal = table[table["steps"] == REGULARIZED_STEPS]
     kinds = equal[equal["regularizer"] != "none"][["regularizer", "strength"]].drop_duplicates()
     names = [f"{kind} {strength:g}" for kind, strength in kinds.itertuples(index=False)]
-    _head("objective", "without, %", *names)
+    _head("objective", "without, %", *names, "scatter of seeds")
     for objective, part in equal.groupby("objective", sort=False):
         plain = part[part["regularizer"] == "none"]["run"]
         if plain.empty:
@@ -114,7 +115,17 @@ def regularizers(table: pd.DataFrame, found: Found) -> None:
         for kind, strength in kinds.itertuples(index=False):
             same = part[(part["regularizer"] == kind) & (part["strength"] == strength)]["run"]
             cells.append("-" if same.empty else _points(found[same.iloc[0]]["few"]["error"], without))
-        _row(objective, f"{100 * sum(without) / len(without):.1f}", *cells)
+        plain_runs = table[(table["objective"] == objective) & (table["regularizer"] == "none")]
+        _row(objective, f"{100 * sum(without) / len(without):.1f}", *cells, f"{scatter(plain_runs):.1f}")
+
+
+def scatter(runs: pd.DataFrame) -> float:
+    """Deviation, in points, of the error of runs about a parabola in the logarithm of their steps."""
+    if len(runs) < 5:
+        return float("nan")
+    steps, errors = np.log(runs["steps"].to_numpy(float)), 100 * runs["error_few"].to_numpy()
+    left = errors - np.polyval(np.polyfit(steps, errors, 2), steps)
+    return float(np.sqrt((left**2).sum() / (len(runs) - 3)))
 
 
 def _points(values: list[float], reference: list[float]) -> str:

@@ -28,7 +28,7 @@ from carryover.objectives.saved import encode_in_batches, load_encoder
 from carryover.pretraining.data import ImageSet
 from carryover.pretraining.phase import measured_losses
 
-N_LABELS, N_TEST, N_CLASSES, BATCH = 1_000, 5_000, 20, 128
+N_LABELS, N_TEST, N_CLASSES, BATCH, AT_ONCE = 1_000, 5_000, 20, 128, 64
 SCORES = tuple(name for name, score in CATALOGUE.items() if score.needs == "features")
 LIPSCHITZ = float(np.sqrt(2)) / 4
 """Of the soft error 1 - softmax(s)_y in the 2-norm of the scores: the gradient p_y (e_y - p) has at most the length
@@ -93,11 +93,11 @@ def measure(run: Path) -> dict[str, Any]:
     losses = measured_losses(
         encoder.objective, ImageSet("held out", data.held_out, ()), seed=0, batch_size=BATCH
     )
-    source = encode_in_batches(encoder, data.held_out).numpy().astype(np.float64)
+    source = encode_in_batches(encoder, data.held_out, batch_size=AT_ONCE).numpy().astype(np.float64)
     mean = source.mean(axis=0)
     scale = float(np.sqrt(np.mean((source - mean) ** 2)))
     few, many, test = (
-        (encode_in_batches(encoder, part[0]).numpy() - mean) / scale
+        (encode_in_batches(encoder, part[0], batch_size=AT_ONCE).numpy() - mean) / scale
         for part in (data.few, data.many, data.test)
     )
     probe = fit_ridge_path(few, data.few[1], n_classes=N_CLASSES)
