@@ -153,5 +153,6 @@ def summary(draws: list[Mapping[str, Any]], truth: float) -> dict[str, Any]:
         "collided_loss": float(collided.mean()) if len(collided) else float("nan"),
         "gain_of_block": float(gains[:, -1].mean()),
         "gain_of_block_se": float(gains[:, -1].std() / math.sqrt(len(draws))),
+        "estimate_below": int(sum(one["estimate"] < truth for one in draws)),
         "violations": int((bounds < truth).sum()),
     }  # fmt: skip

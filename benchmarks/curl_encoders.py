@@ -75,7 +75,7 @@ def trained(folder: Path, block: int) -> UnitFeatures:
 
 
 def test_features(folder: Path, runs: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """By encoder, features (10,000, d) of length 1 of CIFAR-100's test images; and their fine classes.
+    """By encoder, features (5,000, d) of length 1 of CIFAR-100's test images; and their fine classes.
 
     SimCLR's features are centred by their mean over CIFAR-10's test images first.
     """

@@ -56,7 +56,7 @@ def test_collisions_cost_no_more_than_their_spread_allows():
 
 
 def test_no_image_is_in_two_tuples():
-    assert (KEPT["n_tuples"] * (2 * KEPT["block"] + 1) <= 100 * KEPT["classes"]).all()
+    assert (KEPT["n_tuples"] * (2 * KEPT["block"] + 1) <= 50 * KEPT["classes"]).all()
 
 
 def test_the_mean_classifier_errs_no_more_than_its_loss():
