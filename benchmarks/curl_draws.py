@@ -145,7 +145,6 @@ def summary(draws: list[Mapping[str, Any]], truth: float) -> dict[str, Any]:
     return {
         "n_draws": len(draws),
         "n_tuples": draws[0]["n_tuples"],
-        "truth": truth,
         **{name: float(np.mean([one[name] for one in draws]))
            for name in ("contrastive_loss", "estimate", "bound", "apart", "collision", "apart_mean")},
         "contrastive_loss_se": float(np.std([one["contrastive_loss"] for one in draws]) / math.sqrt(len(draws))),
