@@ -136,7 +136,7 @@ def subset(features: np.ndarray, labels: np.ndarray, n_classes: int) -> Pool:
 
 
 def summary(draws: list[Mapping[str, Any]], truth: float) -> dict[str, Any]:
-    """Over the draws: means, the share of bounds below the truth, spread of the bound."""
+    """Over the draws: means, the spread of the bound, how many bounds (and estimates) are below the truth."""
     bounds = np.array([one["bound"] for one in draws])
     collided = np.concatenate([one["collided"] for one in draws])
     nested = np.array([one["nested"] for one in draws])
