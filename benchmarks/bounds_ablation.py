@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from adaptation_cells import interval
 from bounds_family import OBJECTIVES, REGULARIZED_STEPS
 from bounds_measuring import SCORES, measured
 from bounds_ranks import FEWEST, PREDICTORS, rank_correlation, settings
-from bounds_runs import PRECISION, Found, paired, run_table, transferability, with_terms
+from bounds_runs import LOOSE, PRECISION, Found, paired, run_table, transferability, with_terms
 from bounds_terms_figure import terms_figure
 from validate_pretraining import environment
 
 from carryover.measures.transfer_envelope import MeasuredTransferability
 
-LOOSE = 0.5
 RISKS = {"error_few": "0-1 error, 1,000 labels", "soft_many": "soft error, 9,000 labels"}
 TERMS = ("transferability", "rademacher", "confidence", "total_variation", "residual", "sum")
 
@@ -107,16 +107,21 @@ def regularizers(table: pd.DataFrame, found: Found) -> None:
     kinds = equal[equal["regularizer"] != "none"][["regularizer", "strength"]].drop_duplicates()
     names = [f"{kind} {strength:g}" for kind, strength in kinds.itertuples(index=False)]
     _head("objective", "without, %", *names, "scatter of seeds")
+    every: dict[str, list[float]] = {name: [] for name in names}
     for objective, part in equal.groupby("objective", sort=False):
         plain = part[part["regularizer"] == "none"]["run"]
         if plain.empty:
             continue
         without, cells = found[plain.iloc[0]]["few"]["error"], []
-        for kind, strength in kinds.itertuples(index=False):
+        for name, (kind, strength) in zip(names, kinds.itertuples(index=False), strict=True):
             same = part[(part["regularizer"] == kind) & (part["strength"] == strength)]["run"]
-            cells.append("-" if same.empty else _points(found[same.iloc[0]]["few"]["error"], without))
+            with_it = None if same.empty else found[same.iloc[0]]["few"]["error"]
+            cells.append("-" if with_it is None else _points(with_it, without))
+            every[name] += [] if with_it is None else [paired(with_it, without)[0]]
         plain_runs = table[(table["objective"] == objective) & (table["regularizer"] == "none")]
         _row(objective, f"{100 * sum(without) / len(without):.1f}", *cells, f"{scatter(plain_runs):.1f}")
+    over = [interval([100 * one for one in gaps]) for gaps in every.values() if len(gaps) > 1]
+    _row("mean of the objectives", "", *("{:+.1f} [{:+.1f}, {:+.1f}]".format(*one) for one in over), "")
 
 
 def scatter(runs: pd.DataFrame) -> float:

@@ -15,7 +15,7 @@ FEWEST = 8
 DRAWS = 2_000
 PREDICTORS: Mapping[str, tuple[str, float]] = {
     "pretraining excess E_U": ("excess", 1.0),
-    "C E_U^beta, where measured": ("term_transferability", 1.0),
+    "C E_U^beta": ("term_transferability", 1.0),
     "complexity, own norm": ("term_rademacher", 1.0),
     "complexity, norm 1": ("unit_complexity", 1.0),
     "confidence": ("term_confidence", 1.0),
