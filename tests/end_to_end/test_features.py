@@ -151,3 +151,20 @@ def test_safetensors_with_a_test_file_and_a_pretraining_sample(diagnose_cli, tmp
     assert variation["interval"][0] > 0.9 and variation["interval"][1] == 1.0
     # Everything lies far from the pretraining sample, and that alone names nothing.
     assert record["verdicts"][0]["limited_by"] != "domain"
+
+
+def test_a_split_by_class_is_told_of_in_every_bound(diagnose_cli, feature_files, tmp_path):
+    """Class counts of a stratified test part are not random; those of a test file of its own are."""
+    code, out, _ = diagnose_cli("--model", f"good={feature_files['good']}")
+    assert code == 0
+    apart, labels = planted(90, 10, strength=0.8, seed=3)
+    np.savez(tmp_path / "test.npz", features=apart, labels=labels)
+    config = tmp_path / "apart.toml"
+    config.write_text(
+        f'[[models]]\nname = "good"\nfeatures = "{feature_files["good"]}"\ntest_features = "{tmp_path / "test.npz"}"\n'
+    )
+    code, other, _ = diagnose_cli(str(config), out="apart")
+    assert code == 0
+    for folder, said in ((out, True), (other, False)):
+        for bound in read_record(folder / "report.json")["models"][0]["bounds"].values():
+            assert any("split class by class" in one["text"] for one in bound["assumptions"]) == said

@@ -132,7 +132,7 @@ def _case(
         known=Known(
             candidate.chosen_without,
             candidate.chosen_without_test,
-            by_class=not target.test_is_separate or spec.target.n_labels is not None,
+            by_class=target.drawn_by_class,
         ),
         confidence=options.confidence,
         seed=spec.seed,

@@ -15,11 +15,6 @@ from carryover._core.seeding import derive_generator
 from carryover.bounds.reference_head import ReferenceHead, fit_reference_head
 from carryover.data.hashing import row_hashes
 
-DATA_SHARES = Assumption(
-    "The class shares of the law are those of this data set: its labels were drawn or split class by class.",
-    "not_checkable",
-)
-
 
 @dataclass(frozen=True)
 class Sample:

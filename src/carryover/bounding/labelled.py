@@ -6,8 +6,9 @@ import numpy as np
 
 from carryover._core.results import Assumption, Bound, Estimate
 from carryover._core.seeding import derive_generator
-from carryover.bounding.case import DATA_SHARES, Case
+from carryover.bounding.case import Case
 from carryover.bounding.entry import Entry, Row, missing, with_assumptions
+from carryover.bounds.base import DATA_SHARES
 from carryover.bounds.compression import compression_bound, linear_predictions
 from carryover.bounds.disagreement import disagreement_certificate
 from carryover.bounds.heads import unit_rows

@@ -24,7 +24,7 @@ from carryover.diagnosis.inputs import Inputs, open_inputs
 from carryover.diagnosis.measuring import domain_of, rows_in_memory
 from carryover.diagnosis.pretraining_terms import pretraining_terms
 from carryover.diagnosis.specs import DiagnosisSpec
-from carryover.diagnosis.target import Part, Target
+from carryover.diagnosis.target import Part
 from carryover.measures.heterogeneity import TotalVariation
 from carryover.measures.ridge import fit_ridge_path
 
@@ -141,9 +141,7 @@ def _case(
         n_classes=target.n_classes,
         predict=lambda matrix: path.predict_scores(matrix).argmax(axis=1),
         pool=unlabelled_pool(candidate, features, inputs),
-        known=Known(
-            candidate.chosen_without, candidate.chosen_without_test, by_class=_by_class(spec, target)
-        ),
+        known=Known(candidate.chosen_without, candidate.chosen_without_test, by_class=target.drawn_by_class),
         confidence=options.confidence,
         seed=spec.seed,
         notes=notes,
@@ -156,15 +154,6 @@ def part_sample(features: np.ndarray, part: Part) -> Sample:
     """The labelled examples of a part, named by the contents of their images where there are any."""
     hashes = None if part.images is None else part.images.example_hashes
     return sample_of(features, part.targets, hashes=hashes, groups=part.groups)
-
-
-def _by_class(spec: DiagnosisSpec, target: Target) -> bool:
-    """Whether class counts were fixed: by a stratified test split, or a stratified choice of labels or test rows."""
-    return (
-        not target.test_is_separate
-        or spec.target.n_labels is not None
-        or len(target.test) < target.n_test_source
-    )
 
 
 def _entries(measured: list[_Measured], inputs: Inputs, options: BoundsOptions) -> dict[str, list[Entry]]:

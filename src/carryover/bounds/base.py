@@ -11,6 +11,11 @@ from carryover._core.errors import InputError
 from carryover._core.results import Assumption, Bound
 
 _LARGEST_ERROR_RATE = 1.0
+DATA_SHARES = Assumption(
+    "The class shares of the law are those of this data set: its labels were drawn or split class by class.",
+    "not_checkable",
+)
+"""What a bound takes for granted where class counts were fixed, so that examples are no plain draws from one law."""
 
 
 def sample_assumptions(

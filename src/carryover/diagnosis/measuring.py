@@ -1,12 +1,13 @@
 """Everything that is measured of one candidate: probe, learning curve, scores, terms of the bound, bounds."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from carryover._core.results import Bound, Estimate
 from carryover._core.seeding import derive_generator
+from carryover.bounds.base import DATA_SHARES
 from carryover.bounds.holdout import holdout_bound
 from carryover.bounds.pac_bayes import pac_bayes_bound
 from carryover.bounds.rademacher import rademacher_bound
@@ -211,7 +212,7 @@ def _bounds(
         "groups": rows.part.groups,
         "representation_independent": chosen_without,
     }
-    return {
+    found = {
         "holdout": holdout_bound(
             probe.correct,
             groups=target.test.groups,
@@ -222,4 +223,9 @@ def _bounds(
             rows.features, rows.part.targets, generator=derive_generator(seed, "rademacher bound"), **shared
         ),
         "pac_bayes": pac_bayes_bound(rows.features, rows.part.targets, **shared),
+    }
+    if not (target.drawn_by_class or len(rows.part) < len(target.train)):
+        return found
+    return {
+        name: replace(bound, assumptions=(*bound.assumptions, DATA_SHARES)) for name, bound in found.items()
     }

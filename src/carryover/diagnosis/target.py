@@ -45,6 +45,7 @@ class Target:
 
     ``test_is_separate``: the positions of ``test`` count in a source of its own (a test split, a test file);
     otherwise both parts are rows of one source, of ``n_source`` rows.  ``columns`` holds label, image and group.
+    ``drawn_by_class``: whether class counts were fixed, by a stratified test part or a stratified choice of rows.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Target:
     split: str
     columns: Mapping[str, str | None]
     notes: tuple[str, ...] = ()
+    drawn_by_class: bool = False
 
     @property
     def n_classes(self) -> int | None:
@@ -148,7 +150,7 @@ def split_target(
             name=f"{columns['label']} of the test split",
         )
         train_part, test_part, sentence = whole, _part(test, other), "the data set's own test split"
-    notes = list(known.notes)
+    notes, whole_test = list(known.notes), len(test_part)
     if len(test_part) > max_test:
         rows = stratified_subset(test_part.targets, max_test, generator=derive_generator(seed, "test subset"))
         notes.append(f"{max_test:,} of {len(test_part):,} test examples are used (stratified, seeded).")
@@ -175,6 +177,7 @@ def split_target(
         split=sentence,
         columns=columns,
         notes=tuple(notes),
+        drawn_by_class=test is None or spec.n_labels is not None or len(test_part) < whole_test,
     )
 
 
