@@ -87,7 +87,7 @@ def measure(run: Path) -> dict[str, Any]:
 
     Features are centred by the mean of the held-out images and divided by the root mean square of what is left,
     and a constant 1 is appended, so that the probe's intercept counts towards its norm and no scale of an encoder
-    towards anything.  The head's scores are divided by the probe's temperature: its norm is that of (W, b) / temperature.
+    towards anything.  The head's scores are divided by the probe's temperature: its norm is that of (W, b) over it.
     """
     data, encoder = images(), load_encoder(run)
     losses = measured_losses(
