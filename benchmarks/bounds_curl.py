@@ -2,8 +2,8 @@
 
     python benchmarks/bounds_curl.py --folder DIR [--runs DIR]
 
-DIR keeps the two encoders trained on class pairs; --runs (DIR by default) holds the family's SimCLR run.  Prints the
-tables of docs/contrastive_bound.md and leaves contrastive_bound.csv in DIR.  Part `curl` of the validation.
+DIR keeps the two encoders trained on class pairs; --runs (DIR by default) holds the family's SimCLR run.
+Prints the tables of docs/contrastive_bound.md and leaves contrastive_bound.csv in DIR.  Part `curl` of the validation.
 """
 
 import argparse
@@ -76,8 +76,8 @@ def tables(found: pd.DataFrame) -> None:
         slope = 1.0 if row.loss == "hinge" else 1 / np.log(2)
         print(
             f"| {row.encoder} | {row.classes} | {row.loss} | {row.apart_mean:.3f} | {row.collided_loss:.3f} | "
-            f"{1 + slope * row.spread / np.sqrt(2):.3f} | {row.minimiser_apart:.3f} + {row.minimiser_collision:.4f} "
-            f"| {100 * row.pairwise_accuracy:.1f} |"
+            f"{1 + slope * row.spread / np.sqrt(2):.3f} | "
+            f"{row.minimiser_apart:.3f} + {row.minimiser_collision:.4f} | {100 * row.pairwise_accuracy:.1f} |"
         )
 
 
@@ -89,8 +89,8 @@ def curl(folder: Path, runs: Path | None = None) -> None:
     """Print the tables of docs/contrastive_bound.md; encoders that are not in ``folder`` are trained first."""
     torch.set_num_threads(1)
     features, labels = test_features(folder, runs or folder)
-    print(f"{environment()}; R = {RADIUS:g}, losses at most "
-          + ", ".join(f"{largest_contrastive_loss(RADIUS, loss=loss):.3f} ({loss})" for loss in LOSSES))  # fmt: skip
+    largest = [f"{largest_contrastive_loss(RADIUS, loss=loss):.3f} ({loss})" for loss in LOSSES]
+    print(f"{environment()}; R = {RADIUS:g}, losses at most {', '.join(largest)}")
     rows = []
     for name, of_images in features.items():
         for n_classes in CLASSES:

@@ -31,8 +31,8 @@ from carryover.pretraining.phase import measured_losses
 N_LABELS, N_TEST, N_CLASSES, BATCH, AT_ONCE = 1_000, 5_000, 20, 128, 64
 SCORES = tuple(name for name, score in CATALOGUE.items() if score.needs == "features")
 LIPSCHITZ = float(np.sqrt(2)) / 4
-"""Of the soft error 1 - softmax(s)_y in the 2-norm of the scores: the gradient p_y (e_y - p) has at most the length
-sqrt 2 p_y (1 - p_y)."""
+"""Of the soft error 1 - softmax(s)_y in the 2-norm of the scores: the gradient p_y (e_y - p) has at most the
+length sqrt 2 p_y (1 - p_y)."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ def _plain_scores(features: np.ndarray, labels: np.ndarray) -> dict[str, float |
 def measure(run: Path) -> dict[str, Any]:
     """One run's numbers.
 
-    Features are centred by the mean of the held-out images and divided by the root mean square of what is left, and
-    a constant 1 is appended, so that the probe's intercept counts towards its norm and no scale of an encoder towards
-    anything.  The head's scores are divided by the probe's temperature: its norm is that of (W, b) / temperature.
+    Features are centred by the mean of the held-out images and divided by the root mean square of what is left,
+    and a constant 1 is appended, so that the probe's intercept counts towards its norm and no scale of an encoder
+    towards anything.  The head's scores are divided by the probe's temperature: its norm is that of (W, b) over it.
     """
     data, encoder = images(), load_encoder(run)
     losses = measured_losses(
@@ -123,7 +123,7 @@ def measure(run: Path) -> dict[str, Any]:
 
 
 def measured(folder: Path, *, share: int = 0, shares: int = 1) -> dict[str, dict[str, Any]]:
-    """By name, the numbers of every finished run in ``folder``; what is new is measured and kept beside the runs."""
+    """By name, the numbers of every finished run in ``folder``; what is new is measured and kept there."""
     names = [one.name for one in members() if (folder / one.name / "result.json").exists()]
     cells = Cells(folder / "measured", share, shares)
     return cells.run(names, lambda name: measure(folder / name))

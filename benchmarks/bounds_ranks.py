@@ -1,4 +1,4 @@
-"""Rank correlations of predictors with the downstream error over the runs of the family, with bootstrap intervals."""
+"""Rank correlations of predictors with the downstream error over the family's runs, with bootstrap intervals."""
 
 from collections.abc import Mapping
 
@@ -55,8 +55,8 @@ def rank_correlation(
 ) -> tuple[float, float, float] | None:
     """Value and 95 % percentile interval over runs resampled within their objective; None where it abstains.
 
-    ``within``: the mean over objectives of the correlation within each.  Objectives in which the predictor is missing
-    or constant, or that have fewer than 8 runs, are left out; it abstains where none remains.
+    ``within``: the mean over objectives of the correlation within each.  Objectives in which the predictor is
+    missing or constant, or that have fewer than 8 runs, are left out; it abstains where none remains.
     """
     known = table[table[column].notna()]
     parts = [part for _, part in known.groupby("objective", sort=False)]

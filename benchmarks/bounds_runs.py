@@ -1,4 +1,4 @@
-"""The family as a table: one row a run, with its excesses over the best run of its objective and the bound's terms."""
+"""The family as a table: one row a run, its excesses over the best run of its objective, the bound's terms."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -112,7 +112,7 @@ def with_terms(table: pd.DataFrame, found: Found) -> tuple[pd.DataFrame, dict[st
     """The table with a column for each term and the sums; and by objective the pair that was used.
 
     The pair is measured over the runs without regulariser, for the soft error of the head of many labels, which is
-    the nearest to the least risk over heads that is at hand; at ``LOOSE``, as with the default there is no sum here.
+    the nearest to the least risk over heads that is at hand; at ``LOOSE``, as with the default there is no sum.
     """
     best, pairs, columns = best_runs(found), {}, []
     plain = table[table["regularizer"] == "none"]

@@ -13,10 +13,10 @@ from matplotlib import pyplot as plt
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
 PANELS = (
-    ("pretraining excess E_U", "E_U, share of the objective's largest"),
+    ("C E_U^beta", "$C E_U^{\\beta}$, loosely measured by objective"),
     ("complexity, own norm", r"$2\sqrt{2}\,G\,$Rad with the head's own norm"),
     ("total variation", "2 TV, lower limit"),
-    ("sum without C E_U^beta", "sum of the terms without $C E_U^{\\beta}$"),
+    ("sum of the five terms", "sum of the five terms"),
     ("`ridge_loo`", "leave-one-out accuracy of a ridge probe"),
 )
 
@@ -39,12 +39,12 @@ def terms_figure(table: pd.DataFrame, path: Path) -> None:
 def _panel(axes: Any, table: pd.DataFrame, name: str, words: str) -> None:
     column, sign = PREDICTORS[name]
     for colour, (objective, part) in zip(COLOURS, table.groupby("objective", sort=True), strict=False):
-        across = part[column] / part[column].max() if column == "excess" else part[column]
+        across = part[column]
         plain = (part["regularizer"] == "none").to_numpy()
         for rows, face in ((plain, colour), (~plain, "white")):
             axes.plot(across[rows], 100 * part["error_few"][rows], "o", color=colour, markersize=5,
                       markerfacecolor=face, label=objective if face == colour else None)  # fmt: skip
-    if column in ("term_rademacher", "term_sum_without_transferability"):
+    if column in ("term_rademacher", "term_sum"):
         axes.set_xscale("log")
     every, within = (
         rank_correlation(part, column, sign, within=inside)

@@ -122,7 +122,7 @@ def left_out_loss(pool: Pool, *, loss: str) -> float:
 
 
 def pairwise_accuracy(pool: Pool) -> float:
-    """AVG-2: over pairs of classes, the mean share of their images that the mean classifier of the two gets right."""
+    """AVG-2: over pairs of classes, the mean share of their images that the two's mean classifier gets right."""
     means = pool.features[pool.rows].mean(axis=1)
     scores = pool.features @ means.T
     right = scores[np.arange(len(scores)), pool.labels][:, None] > scores

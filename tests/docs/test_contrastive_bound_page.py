@@ -1,4 +1,4 @@
-"""docs/contrastive_bound.md: no bound is below its truth more often than chance allows, and the rows are those kept."""
+"""docs/contrastive_bound.md: no bound is below its truth too often, and the rows are those kept."""
 
 import math
 import re

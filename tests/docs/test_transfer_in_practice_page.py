@@ -1,4 +1,4 @@
-"""docs/transfer_in_practice.md: its tables are sane, and agree with the numbers of the runs that are kept beside it."""
+"""docs/transfer_in_practice.md: its tables are sane, and agree with the runs' numbers kept beside it."""
 
 import re
 from pathlib import Path
