@@ -102,6 +102,13 @@ def train(member: Member, folder: Path) -> None:
     )
 
 
+def make_family(folder: Path, *, share: int = 0, shares: int = 1) -> None:
+    """Every run that is not there yet; of every ``shares`` runs this process makes the one numbered ``share``."""
+    for number, member in enumerate(members()):
+        if number % shares == share and not (folder / member.name / "result.json").exists():
+            train(member, folder)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=Path, required=True)
@@ -109,9 +116,7 @@ def main() -> None:
     parser.add_argument("--shares", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    for number, member in enumerate(members()):
-        if number % given.shares == given.share and not (given.folder / member.name / "result.json").exists():
-            train(member, given.folder)
+    make_family(given.folder, share=given.share, shares=given.shares)
 
 
 if __name__ == "__main__":
