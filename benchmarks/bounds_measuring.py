@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from adaptation_cells import Cells
 from bounds_family import LABELLED_ROWS, members
+from cells import Cells
 from torch import Tensor
 from validate_pretraining import labelled
 
