@@ -106,6 +106,15 @@ def test_very_few_labels_are_not_forecast_by_the_tangent():
     )
 
 
+def test_a_kernel_that_rounding_has_spoilt_is_no_forecast_and_no_error(monkeypatch):
+    """Single precision and gradients of very different sizes left eigenvalues far below 0 once in a random ViT."""
+    spoilt = np.eye(len(DATA))
+    spoilt[0, 0] = -50.0
+    monkeypatch.setattr("carryover.adaptation.forecast.tangent_kernel", lambda *_, **__: spoilt)
+    found = forecast_plan(new_network, PLANS["fine_tuning"], SPLIT, budget=BUDGET)
+    assert found.expected.status == "failed" and "negative eigenvalues" in found.expected.reason
+
+
 def test_a_plan_in_a_ball_is_not_forecast():
     found = forecast_plan(new_network, PLANS["ball"], SPLIT, budget=BUDGET)
     assert found.expected.status == "abstained" and "ball" in found.expected.reason

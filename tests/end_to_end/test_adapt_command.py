@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from adapt_files import STRIPES_CONFIG as CONFIG
 from adapt_files import adapted, write_stripes
 from datasets import ClassLabel, Dataset, Features, Image
@@ -180,6 +181,7 @@ def test_the_predictor_stands_on_its_own(config, tmp_path, kind):
     source, stripes = tmp_path / "source", tmp_path / "stripes.parquet"
     if kind == "transformers":
         size = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+        torch.manual_seed(0)
         model = ViTModel(ViTConfig(**size, image_size=8, patch_size=4, num_channels=1))
         model.save_pretrained(source)
     else:

@@ -170,7 +170,11 @@ def _tangent_probe(kernel: np.ndarray, data: Examples) -> Estimate:
     targets = data.targets.cpu().numpy()
     task = "classification" if data.is_classification else "regression"
     n_classes = int(targets.max()) + 1 if data.is_classification else None
-    path = fit_kernel_ridge_path(kernel, targets, task=task, n_classes=n_classes)
+    try:
+        path = fit_kernel_ridge_path(kernel, targets, task=task, n_classes=n_classes)
+    except InputError as error:
+        # Gradients of very different sizes leave a kernel in single precision that is none.
+        return Estimate.missing("failed", f"the tangent kernel cannot be used: {error}")
     if path.status != "ok":
         return Estimate.missing("failed", path.reason)
     return _quality(data, path.scores)
