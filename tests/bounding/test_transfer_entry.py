@@ -100,6 +100,13 @@ def test_the_terms_are_what_they_are_said_to_be(family):
     assert record["kind"] == "estimate" and record["bounded"].startswith("estimate of a bound")
     assert any("known from below only" in reason for reason in record["not_a_bound_because"])
     assert f"{risks[name]:.3f}" in record["truth"]["reason"]
+    # The shares of the risk are said with the terms that take them, and add up to that of the whole.
+    shares = [
+        float(note.split("at most ")[-1]) for note in record["term_notes"].values() if "fails with" in note
+    ]
+    assert len(shares) == 2 and sum(shares) == pytest.approx(1 - record["confidence"])
+    low, high = found["residual"].estimate.interval
+    assert f"interval {low:.4g} to {high:.4g}" in record["term_notes"]["residual"]
 
 
 def test_without_a_pretraining_sample_it_abstains_and_says_so(family):

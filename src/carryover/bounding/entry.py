@@ -11,6 +11,7 @@ from carryover._core.errors import InputError
 from carryover._core.results import Assumption, Bound, Estimate, Status
 from carryover.bounds.expectation import ExpectationBound
 from carryover.bounds.transfer import TransferBoundEstimate
+from carryover.bounds.transfer_terms import TransferTerm
 from carryover.diagnosis.record import estimate_record
 
 Kind = Literal["confidence", "expectation", "estimate"]
@@ -112,10 +113,19 @@ def entry_record(entry: Entry) -> dict[str, Any]:
         record |= {"null": found.null, "null_high": found.null_high, "n_repeats": found.n_repeats}
     if isinstance(found, TransferBoundEstimate):
         record |= {
-            "term_notes": {term.name: term.how for term in found.terms},
+            "term_notes": {term.name: _note(term) for term in found.terms},
             "not_a_bound_because": list(found.not_a_bound_because),
         }
     return record
+
+
+def _note(term: TransferTerm) -> str:
+    """How a term was obtained, its interval, and the share of the risk that it takes."""
+    note = term.how
+    if term.estimate is not None and term.estimate.interval is not None:
+        low, high = term.estimate.interval
+        note += f"; interval {low:.4g} to {high:.4g}"
+    return note + (f"; fails with probability at most {term.risk:.3g}" if term.risk else "")
 
 
 def _confidence(found: Bound | TransferBoundEstimate) -> float:
