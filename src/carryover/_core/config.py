@@ -48,9 +48,7 @@ def spec_as_table(spec: Any) -> Any:
 def _defaults(cls: type) -> dict[str, Any]:
     """The default of every field of a dataclass, made once; ``dataclasses.MISSING`` where there is none."""
     return {
-        field.name: field.default
-        if field.default_factory is dataclasses.MISSING
-        else field.default_factory()
+        field.name: field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         for field in dataclasses.fields(cls)
     }
 

@@ -16,7 +16,7 @@
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,6 +115,11 @@ class SweepSpec:
             return [{}]
         combine = zip if self.sweep.kind == "zip" else itertools.product
         return [dict(zip(self.over, values, strict=True)) for values in combine(*self.over.values())]
+
+    def as_table(self) -> dict[str, Any]:
+        """The config as plain data."""
+        over = {key: asdict(one) if isinstance(one, Range) else list(one) for key, one in self.over.items()}
+        return {"sweep": asdict(self.sweep), "base": self.base, "over": over}
 
     def _drawn(self, key: str, values: Any, place: int) -> Any:
         generator = derive_generator(self.sweep.seed, "sweep", key, place)

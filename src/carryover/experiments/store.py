@@ -168,7 +168,9 @@ def _read_segment(path: Path, columns: Sequence[str] | None) -> "pa.Table":
             table = file.read(columns=None if columns is None else list(columns), use_threads=False)
             table = table.replace_schema_metadata(file.schema_arrow.metadata)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is damaged ({error}): remove it, and its cells are computed again") from error
+        raise InputError(
+            f"{path} is damaged ({error}): remove it, and its cells are computed again"
+        ) from error
     if _META not in (table.schema.metadata or {}):
         raise InputError(f"{path} is no segment of a sweep: move it elsewhere")
     return table
@@ -211,5 +213,5 @@ def _check_agree(ident: str, rows: Mapping[str, Row], parameters: Sequence[str])
             if json.dumps(first[key]) != json.dumps(row[key]):
                 raise InputError(
                     f"two rows of the cell {ident[:12]} disagree on {key}: {first[key]!r} in {first_name}, "
-                    f"{row[key]!r} in {name}. They were computed with other versions or threads: remove one of the files"
+                    f"{row[key]!r} in {name}. They were computed with other versions or threads: remove one file"
                 )

@@ -20,7 +20,7 @@ from carryover.experiments.compute import Cell, Compute
 from carryover.experiments.store import ROWS, Store
 from carryover.experiments.worker import Batch, BatchResult, compute_batch
 
-MOST_IN_BATCH = 512
+LEAST_IN_BATCH, MOST_IN_BATCH = 16, 512
 BATCHES_EACH = 8
 _LOOK_EVERY = 0.25  # seconds between looks at the store
 _WAIT_FOR_OTHERS = 0.5
@@ -135,16 +135,15 @@ def _check_options(
 def _batch_size(compute: Compute, n: int, workers: int) -> int:
     if compute.many is None:
         return 1
-    return max(1, min(MOST_IN_BATCH, -(-n // (BATCHES_EACH * workers))))
+    return max(LEAST_IN_BATCH, min(MOST_IN_BATCH, -(-n // (BATCHES_EACH * workers))))
 
 
 def _batches(cells: Sequence[Cell], store: Store, *, size: int) -> list[Batch]:
     """In an order that begins anywhere, so that two drivers on one folder start with different ones."""
-    there = [segment for segment in store.segments()]
     parts = [tuple(cells[start : start + size]) for start in range(0, len(cells), size)]
     named = {_name(part): part for part in parts}
     seen: dict[str, set[str]] = {}
-    for segment in there:
+    for segment in store.segments():
         seen.setdefault(segment.batch, set()).add(segment.name)
     batches = [Batch(name, part, frozenset(seen.get(name, ()))) for name, part in named.items()]
     first = int.from_bytes(os.urandom(4), "little") % max(1, len(batches))
@@ -156,7 +155,9 @@ def _name(cells: Sequence[Cell]) -> str:
 
 
 def _check_shared(store: Store, found: Sequence[BatchResult]) -> None:
-    missing = [one.segment for one in found if one.segment and not (store.folder / ROWS / one.segment).exists()]
+    missing = [
+        one.segment for one in found if one.segment and not (store.folder / ROWS / one.segment).exists()
+    ]
     if missing:
         raise InputError(
             f"the workers wrote rows that are not in {store.folder} of this machine: choose a folder on a disk that "
@@ -182,7 +183,9 @@ def _watched(
 
     def look() -> Progress:
         new = {
-            one.batch: one for one in store.segments() if one.batch in mine and one.name not in mine[one.batch]
+            one.batch: one
+            for one in store.segments()
+            if one.batch in mine and one.name not in mine[one.batch]
         }
         n_done, n_failed = (sum(getattr(one, name) for one in new.values()) for name in ("n", "n_failed"))
         return Progress(n_todo, n_done, n_failed, time.monotonic() - started)

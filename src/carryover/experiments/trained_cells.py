@@ -21,11 +21,13 @@ _ESTIMATE = {"value", "interval", "status", "reason"}
 def pretrain_one(spec: PretrainSpec, folder: Path) -> Row:
     """Losses on training and held-out images, their gap, and RadReg of the pool before and after."""
     record = pretrain(spec, folder / "run").record
-    row: Row = {"steps": record["steps"], "gap": record["gap"]}
-    for role, found in record["pretraining_loss"].items():
-        row |= estimate_columns(f"{role}_loss", found)
+    row: Row = {"steps": record["steps"]}
+    for role in ("held_out", "train"):
+        row |= estimate_columns(f"{role}_loss", record["pretraining_loss"][role])
+    row["gap"] = record["gap"]
     for when, found in (record["radreg_of_pool"] or {}).items():
-        row |= _columns(f"radreg_{when}", found)
+        row |= estimate_columns(f"radreg_{when}", found["estimate"])
+        row |= estimate_columns(f"normalized_radreg_{when}", found["normalized"])
     row["notes"] = " ".join(record["notes"]) or None
     return row
 

@@ -70,9 +70,7 @@ def compute_batch(batch: Batch, compute: Compute, store: Store, threads: int) ->
     return BatchResult(name, sum(row["status"] == "failed" for row in rows), taken)
 
 
-def _rows(
-    cells: Sequence[Cell], compute: Compute, store: Store, *, threads: int
-) -> dict[str, Row | None]:
+def _rows(cells: Sequence[Cell], compute: Compute, store: Store, *, threads: int) -> dict[str, Row | None]:
     """By id each cell's row, None for those that another driver is computing."""
     if compute.many is not None:
         try:

@@ -18,7 +18,9 @@ _REACH = 8.7  # standard deviations of z on each side: what lies beyond weighs l
 _STEP = 0.15  # in u: the integrand is analytic in a strip of half width pi/4, error exp(-2 pi (pi/4) / step)
 _FINE = 0.4  # standard deviations of z per step where the law has its mean: error exp(-2 pi^2 / 0.16)
 _LEAST_NODES = 20  # over the reach: steps of less than half a standard deviation where z is linear in u
-_GROWTH = 1.4  # numbers of intervals are powers of it: few different ones, so that many cells are summed at once
+_GROWTH = (
+    1.4  # numbers of intervals are powers of it: few different ones, so that many cells are summed at once
+)
 _NARROW = 1e-3  # of |b|: below it the ends are found by one linear step from b
 
 
