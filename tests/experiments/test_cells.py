@@ -45,9 +45,13 @@ def test_a_new_field_with_a_default_leaves_ids_as_they_are():
     ids = {
         cell_id(command, spec, version=version)
         for command, spec, version in [
-            ("x", New(3), 1), ("y", New(3), 1), ("x", New(3), 2), ("x", New(4), 1), ("x", New(3, noise=0.5), 1),
+            ("x", New(3), 1),
+            ("y", New(3), 1),
+            ("x", New(3), 2),
+            ("x", New(4), 1),
+            ("x", New(3, noise=0.5), 1),
             ("x", New(3, NewInner(heads=5)), 1),
-        ]  # fmt: skip
+        ]
     }
     assert len(ids) == 6
 
@@ -68,7 +72,8 @@ def test_contents_stand_for_paths(tmp_path):
     for name, text in (("a", "1"), ("b", "1"), ("c", "2")):
         (tmp_path / name).write_text(text)
     ids = {
-        name: cell_id("x", Spec(str(tmp_path / name)), version=1, path_keys=("path",)) for name in ("a", "b", "c")
+        name: cell_id("x", Spec(str(tmp_path / name)), version=1, path_keys=("path",))
+        for name in ("a", "b", "c")
     }
     assert ids["a"] == ids["b"] != ids["c"]
     listed = [
@@ -110,7 +115,11 @@ def test_cells_that_say_the_same_are_one():
 @pytest.mark.parametrize(
     ("over", "base", "said"),
     [
-        ({"network.scal": [1.0]}, {"alpha": 0.2}, "cell 1 of 1.*network.scal = 1.0.*unknown key network.scal;.*'scale'"),
+        (
+            {"network.scal": [1.0]},
+            {"alpha": 0.2},
+            "cell 1 of 1.*network.scal = 1.0.*unknown key network.scal;",
+        ),
         ({"alpha": [0.1, "x"]}, {}, r"cell 2 of 2 \(alpha = 'x'\): alpha must be a number, got 'x'"),
         ({"alpha": [0.1, -1.0]}, {}, r"cell 2 of 2.*alpha must lie in \(0, inf\), got -1"),
         ({"network.scale": [1.0]}, {}, "key alpha is missing"),
@@ -124,7 +133,9 @@ def test_every_spec_is_built_before_anything_runs(over, base, said):
 
 
 def test_columns_of_one_type():
-    found = parameter_columns([{"a": 1, "b": True, "c": "x", "d": 1}, {"a": 2, "b": False, "c": "y", "d": "x"}])
+    found = parameter_columns(
+        [{"a": 1, "b": True, "c": "x", "d": 1}, {"a": 2, "b": False, "c": "y", "d": "x"}]
+    )
     assert found[0] == {"a": 1, "b": True, "c": "x", "d": "1"} and found[1]["d"] == '"x"'
     assert type(found[0]["a"]) is int and found[0]["b"] is True
 

@@ -114,9 +114,9 @@ def test_values_are_laid_over_tables_and_lists():
         "models": [{"path": "a"}, {"path": "c"}], "target": {"n": 1, "m": 2}, "new": {"key": 3},
     }  # fmt: skip
     assert base["models"][1] == {"path": "b"}
-    with pytest.raises(InputError, match="over.models.2.path: '2' must be a place from 0 to 1"):
+    with pytest.raises(InputError, match=r"over\.models\.2.path: '2' must be a place from 0 to 1"):
         overlaid(base, {"models.2.path": "c"})
-    with pytest.raises(InputError, match="over.target.n.x leads through 1, which is no table"):
+    with pytest.raises(InputError, match=r"over\.target\.n\.x leads through 1, which is no table"):
         overlaid(base, {"target.n.x": 2})
 
 

@@ -48,7 +48,7 @@ def test_a_result_comes_before_a_failure(store):
 def test_rows_that_disagree_are_named(store):
     first = store.write([row("abc", 0.5)], batch="x", environment=NOTE)
     second = store.write([row("abc", 0.5000000000000001)], batch="y", environment=NOTE)
-    with pytest.raises(InputError, match="cell abc disagree on error: 0.5.*remove one file") as error:
+    with pytest.raises(InputError, match=r"cell abc disagree on error: 0.5.*remove one file") as error:
         store.read()
     assert first in str(error.value) and second in str(error.value)
 
@@ -116,7 +116,7 @@ def test_a_store_that_is_not_there_or_damaged_is_named(store, tmp_path):
     assert existing_store(store.folder) == store
     shutil.rmtree(store.folder / "rows")
     assert existing_store(store.folder).read().status == {}
-    with pytest.raises(InputError, match="holds no sweep: it has no sweep.json"):
+    with pytest.raises(InputError, match=r"holds no sweep: it has no sweep\.json"):
         existing_store(tmp_path)
     (store.folder / "sweep.json").write_text("{")
     with pytest.raises(InputError, match=r"sweep.json cannot be read"):

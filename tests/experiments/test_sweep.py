@@ -1,7 +1,6 @@
 """Rows are the same whatever the order, the batches and the number of workers; what fails keeps its row."""
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -238,4 +237,7 @@ def test_the_environment_has_no_say_in_the_rows(tmp_path, monkeypatch):
     store, _ = swept(theory_sweep({"alpha": [0.2]}), tmp_path / "x")
     names = store.read().table.column_names
     assert not {"seconds", "host", "python", "threads"} & set(names)
-    assert os.listdir(store.folder) and sorted(p.name for p in store.folder.iterdir()) == ["rows", "sweep.json"]
+    assert sorted(p.name for p in store.folder.iterdir()) == [
+        "rows",
+        "sweep.json",
+    ]

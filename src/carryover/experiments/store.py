@@ -1,6 +1,7 @@
 """Rows in a folder that several machines may share: one segment a batch, whole or not there, never rewritten."""
 
 import json
+import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,6 +85,12 @@ class Store:
     def segments(self) -> list[Segment]:
         """Every segment that is there, in the order of their names."""
         names = sorted(path.name for path in (self.folder / ROWS).iterdir())
+        return [found for name in names if (found := Segment.parse(name)) is not None]
+
+    def written(self, batch: str) -> list[Segment]:
+        """The segments of one batch."""
+        with os.scandir(self.folder / ROWS) as there:
+            names = [entry.name for entry in there if entry.name.startswith(batch)]
         return [found for name in names if (found := Segment.parse(name)) is not None]
 
     def read(self, columns: Sequence[str] | None = None) -> Rows:

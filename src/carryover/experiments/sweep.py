@@ -5,7 +5,7 @@ results over one by one, and what was written is safe from whatever stops the dr
 """
 
 import hashlib
-import os
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ from joblib import delayed
 from carryover._core.errors import InputError
 from carryover.experiments.backends import Backend, check_backend, running
 from carryover.experiments.compute import Cell, Compute
-from carryover.experiments.store import ROWS, Store
+from carryover.experiments.store import ROWS, Segment, Store
 from carryover.experiments.worker import Batch, BatchResult, compute_batch
 
 LEAST_IN_BATCH, MOST_IN_BATCH = 16, 512
@@ -81,23 +81,25 @@ def run_sweep(
     DiskFullError where no space is left.
     """
     _check_options(backend, address, workers=workers, threads=threads, batch=batch, limit=limit)
+    before = store.segments()  # listed first: whatever comes while rows are read is seen to be new
     there = store.read(("id", "status"))
     cells = list({cell.id: cell for cell in cells}.values())
     again = ("ok",) if retry_failed else ("ok", "failed")
     missing = [cell for cell in cells if there.status.get(cell.id) not in again]
     todo = missing if limit is None else missing[:limit]
-    batches = _batches(todo, store, size=batch or _batch_size(compute, len(todo), workers))
+    batches = _batches(todo, before, size=batch or _batch_size(compute, len(todo), workers))
+    asked = {cell.id for cell in todo}
+    n_failed = sum(there.status.get(cell.id) == "failed" for cell in cells if cell.id not in asked)
     if todo:
         with running(backend, address=address, workers=workers) as parallel, _watched(
             store, batches, len(todo), progress
         ):  # fmt: skip
-            _run(batches, compute, store, threads=threads, parallel=parallel)
-    status = store.read(("id", "status")).status
+            n_failed += _run(batches, compute, store, threads=threads, parallel=parallel)
     return SweepResult(
         n_cells=len(cells),
         n_before=len(cells) - len(missing),
         n_computed=len(todo),
-        n_failed=sum(status.get(cell.id) == "failed" for cell in cells),
+        n_failed=n_failed,
         n_left=len(missing) - len(todo),
         notes=_thread_notes(there.threads, threads),
     )
@@ -105,20 +107,26 @@ def run_sweep(
 
 def _run(
     batches: Sequence[Batch], compute: Compute, store: Store, *, threads: int, parallel: Callable[..., list]
-) -> None:
-    """Every batch, and again those cells that another driver held but did not finish."""
-    while batches:
+) -> int:
+    """Every batch, and again those cells that another driver held but did not finish; how many cells failed."""
+    asked, others_helped = {cell.id for one in batches for cell in one.cells}, False
+    while True:
         found: list[BatchResult] = parallel(
             delayed(compute_batch)(one, compute, store, threads) for one in batches
         )
         _check_shared(store, found)
         taken = {ident for one in found for ident in one.taken}
+        others_helped |= any(one.segment is None or one.taken for one in found)
+        if not others_helped:
+            return sum(one.n_failed for one in found)
         if not taken:
-            return
+            status = store.read(("id", "status")).status
+            return sum(status.get(ident) == "failed" for ident in asked)
         time.sleep(_WAIT_FOR_OTHERS)
+        before = store.segments()
         written = store.read(("id", "status")).status
         left = [cell for one in batches for cell in one.cells if cell.id in taken - written.keys()]
-        batches = _batches(left, store, size=1)
+        batches = _batches(left, before, size=1)
 
 
 def _check_options(
@@ -138,16 +146,16 @@ def _batch_size(compute: Compute, n: int, workers: int) -> int:
     return max(LEAST_IN_BATCH, min(MOST_IN_BATCH, -(-n // (BATCHES_EACH * workers))))
 
 
-def _batches(cells: Sequence[Cell], store: Store, *, size: int) -> list[Batch]:
-    """In an order that begins anywhere, so that two drivers on one folder start with different ones."""
+def _batches(cells: Sequence[Cell], before: Sequence[Segment], *, size: int) -> list[Batch]:
+    """In any order, so that two drivers on one folder seldom work on the same batch; rows do not depend on it."""
     parts = [tuple(cells[start : start + size]) for start in range(0, len(cells), size)]
     named = {_name(part): part for part in parts}
     seen: dict[str, set[str]] = {}
-    for segment in store.segments():
+    for segment in before:
         seen.setdefault(segment.batch, set()).add(segment.name)
     batches = [Batch(name, part, frozenset(seen.get(name, ()))) for name, part in named.items()]
-    first = int.from_bytes(os.urandom(4), "little") % max(1, len(batches))
-    return batches[first:] + batches[:first]
+    random.SystemRandom().shuffle(batches)
+    return batches
 
 
 def _name(cells: Sequence[Cell]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from carryover._core.config import spec_as_table
 from carryover._core.errors import DiskFullError, InputError, NotComputedError
-from carryover.data.atomic import remove_partial, written_whole
+from carryover.data.atomic import naming_a_full_disk, remove_partial, written_whole
 from carryover.experiments.compute import Cell, Compute
 from carryover.experiments.identity import environment
 from carryover.experiments.rows import Row, failed_row, whole_row
@@ -48,10 +48,8 @@ def compute_batch(batch: Batch, compute: Compute, store: Store, threads: int) ->
 
     Raises DiskFullError where the store's disk is full; whatever else goes wrong is a row that failed.
     """
-    if any(
-        one.batch == batch.name and one.n == len(batch.cells) and one.name not in batch.seen
-        for one in store.segments()
-    ):
+    new = [one for one in store.written(batch.name) if one.name not in batch.seen]
+    if any(one.n == len(batch.cells) for one in new):
         return BatchResult(None)
     started = time.monotonic()
     with _ALONE, _fixed_threads(threads, torch=compute.uses_torch):
@@ -112,11 +110,11 @@ def _in_folder(cell: Cell, compute: Compute, store: Store, *, threads: int) -> R
             row = json.loads((folder / "row.json").read_text(encoding="utf-8"))
             return whole_row(cell.id, cell.parameters, row)
         remove_partial(folder)
-        _write_json(folder / "spec.json", spec_as_table(cell.spec))
+        _write_json(folder / "spec.json", spec_as_table(cell.spec), sure=False)
         row = _row(cell, compute, folder)
         result = {key: value for key, value in row.items() if key != "id" and key not in cell.parameters}
+        _write_json(folder / "environment.json", {**environment(), "threads": threads}, sure=False)
         _write_json(folder / "row.json", result)
-        _write_json(folder / "environment.json", {**environment(), "threads": threads})
         if row["status"] == "ok":
             with written_whole(folder / DONE, overwrite=True) as path:
                 path.touch()
@@ -140,9 +138,15 @@ def _claimed(path: Path) -> Iterator[bool]:
         yield True
 
 
-def _write_json(path: Path, record: Any) -> None:
+def _write_json(path: Path, record: Any, *, sure: bool = True) -> None:
+    """``sure``: on the disk before the next file is written; what only people read need not wait for that."""
+    text = json.dumps(record, indent=1, default=str)
+    if not sure:
+        with naming_a_full_disk(path):
+            path.write_text(text, encoding="utf-8")
+        return
     with written_whole(path, overwrite=True) as partial:
-        partial.write_text(json.dumps(record, indent=1, default=str), encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
 
 
 @contextmanager

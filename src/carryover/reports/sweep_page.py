@@ -1,6 +1,7 @@
 """The page of ``carryover report`` and its table: report.html beside table.parquet, both or neither."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def render_sweep(rows: Rows, record: Mapping[str, Any], *, result: str | None = 
     """The rows as a self-contained page: every name is escaped, and a content security policy forbids any request."""
     from carryover import __version__
 
-    view = SweepView(rows, result)
+    view = SweepView(_in_order(rows, record), result)
     cells = view.done[:MOST_CELLS]
     return (
         environment()
@@ -67,6 +68,12 @@ def render_sweep(rows: Rows, record: Mapping[str, Any], *, result: str | None = 
             words=wording,
         )
     )
+
+
+def _in_order(rows: Rows, record: Mapping[str, Any]) -> Rows:
+    """Parameters in the order of the config, then those of earlier configs."""
+    first = [name for name in (record["sweep"] or {}).get("over", {}) if name in rows.parameters]
+    return replace(rows, parameters=tuple(dict.fromkeys((*first, *rows.parameters))))
 
 
 def draw_sweep(view: SweepView) -> Picture | None:
