@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from carryover.experiments.compute import Cell
+from carryover.experiments.identity import cell_id
 from carryover.experiments.rows import Row, estimate_columns
 from carryover.theory import FineTuning, Network, Prediction, Task, simulate
 from carryover.theory.checks import check_number
@@ -42,6 +44,11 @@ class TheoryCell:
     @property
     def model(self) -> FineTuning:
         return FineTuning(self.task, self.network, self.ridge_strength, self.pretraining_alpha)
+
+
+def labelled_cell(cell: TheoryCell, labels: Row) -> Cell:
+    """The cell of a sweep, of the same id as that of ``carryover sweep``, with ``labels`` as its parameters."""
+    return Cell(cell_id("theory", cell, version=SPEC_VERSION), cell, labels)
 
 
 def predict_one(cell: TheoryCell, _: Path | None = None) -> Row:

@@ -1,6 +1,7 @@
 """Figures of the theory as PNG, SVG or PDF files: error curves, the regime map, the map of winners."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,29 +39,42 @@ def check_figure_path(path: Path, *, overwrite: bool = False) -> None:
         raise InputError(f"already there: {path}. Choose another name, or replace it with --overwrite")
 
 
-def curve_figure(curves: pd.DataFrame, points: pd.DataFrame | None = None) -> Figure:
+@dataclass(frozen=True)
+class CurveAxes:
+    """Which columns of curves are drawn, and what the axes are called."""
+
+    x: str = "alpha"
+    x_label: str = "samples per dimension, alpha"
+    y: str = "generalization_error"
+    y_label: str = "generalization error per coordinate"
+    log_x: bool = False
+
+
+def curve_figure(
+    curves: pd.DataFrame, points: pd.DataFrame | None = None, *, axes: CurveAxes | None = None
+) -> Figure:
     """A panel for each task: predicted error against alpha, a line for each network, simulated points with two
-    standard errors.  Tables as :mod:`carryover.experiments.diagonal_networks` makes them.
+    standard errors.  Tables as :mod:`carryover.experiments.diagonal_networks` makes them; ``axes``: other columns.
     """
+    drawn = axes or CurveAxes()
     tasks = list(dict.fromkeys(curves["task"]))
     networks = list(dict.fromkeys(curves["network"]))
     with drawing():
         figure = _figure(len(tasks), legend_rows=1 + (len(networks) - 1) // 3)
         panels = _panels(figure, len(tasks))
-        for axes, task in zip(panels, tasks, strict=True):
+        for panel, task in zip(panels, tasks, strict=True):
             for colour, network in zip(_colours(len(networks)), networks, strict=True):
                 own = curves[(curves["task"] == task) & (curves["network"] == network)]
-                axes.plot(
-                    own["alpha"], own["generalization_error"], color=colour, linewidth=1.6, label=network
-                )
+                panel.plot(own[drawn.x], own[drawn.y], color=colour, linewidth=1.6, label=network)
                 if points is not None:
                     _draw_points(
-                        axes, points[(points["task"] == task) & (points["network"] == network)], colour
+                        panel, points[(points["task"] == task) & (points["network"] == network)], colour
                     )
-            axes.set_yscale("log")
-            axes.set_title(task, fontsize=10, color=INK, loc="left")
-            axes.set_xlabel("samples per dimension, alpha")
-        panels[0].set_ylabel("generalization error per coordinate")
+            panel.set_yscale("log")
+            panel.set_xscale("log" if drawn.log_x else "linear")
+            panel.set_title(task, fontsize=10, color=INK, loc="left")
+            panel.set_xlabel(drawn.x_label)
+        panels[0].set_ylabel(drawn.y_label)
         _legend(figure, panels[0])
     return figure
 
