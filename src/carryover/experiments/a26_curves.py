@@ -244,7 +244,7 @@ _SMOKE, _SMALL, _FULL = SimulateSpec(200, 4), SimulateSpec(1000, 32), SimulateSp
 
 FIGURE3 = Entry(
     name="a26_figure3",
-    description="Error curves of five initialisations at overlap 0, 1/2 and 1: exact, with simulated tasks beside them.",
+    description="Error curves of five initialisations at overlap 0, 1/2 and 1: exact, and simulated.",
     sizes={
         "smoke": Size(partial(_CURVES3.parts, published.EXACT_ALPHAS, _SMOKE), Cost(3.0)),
         "small": Size(partial(_CURVES3.parts, GRID, _SMALL), Cost(200.0)),

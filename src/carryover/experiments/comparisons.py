@@ -67,7 +67,7 @@ def exactly(value: float) -> Estimate:
 def compare_value(
     what: str, published: Published, ours: Estimate, *, matters: float, unlike: str = ""
 ) -> Comparison:
-    """Ours beside a published number.  ``unlike``: which n, epochs or width differ, where the two cannot be compared."""
+    """Ours beside a published number.  ``unlike``: which n, epochs or width differ, where they cannot be compared."""
     if early := _without_verdict(what, published, ours, matters=matters, unlike=unlike):
         return early
     low, high = ours.interval

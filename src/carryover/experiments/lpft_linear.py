@@ -1,8 +1,8 @@
-"""The linear example of LPFT22: from a new head fine-tuning bends perfect features where there is no data; LP-FT does not.
+"""The linear example of LPFT22: where there is no data, fine-tuning from a new head loses what LP-FT keeps.
 
-f(x) = v^T B x with B (k, d); the truth w = B_0^T v* is linear in the pretrained features B_0, whose rows are orthonormal.
-Training inputs lie in m of the d directions.  Gradient flow on both layers, from a random head of length 1 ("FT") or from the
-least-squares head of least norm on the features ("LP-FT").
+f(x) = v^T B x with B (k, d); the truth w = B_0^T v*, |w| = 1, is linear in the pretrained features B_0, whose rows
+are orthonormal.  Training inputs lie in m of the d directions.  Gradient flow on both layers, from a random head of
+length 1 ("FT") or from the least-squares head of least norm on the features ("LP-FT").
 """
 
 import math
@@ -180,7 +180,7 @@ def _mean(values: np.ndarray) -> Estimate:
 
 LPFT = Entry(
     name="lpft",
-    description="LP-FT and fine-tuning in a two-layer linear model with perfect features: errors where there is no data.",
+    description="LP-FT and fine-tuning of perfect features in a two-layer linear model: errors where there is no data.",
     sizes={
         "smoke": Size(partial(_parts, 6), Cost(3.0), seeds=tuple(range(6))),
         "small": Size(partial(_parts, 100), Cost(60.0), seeds=tuple(range(100))),
