@@ -42,7 +42,7 @@ class ReproduceCommand:
         if self.name is None or self.out is None:
             missing = "NAME" if self.name is None else "--out DIR"
             raise InputError(
-                f"{missing} is missing: carryover reproduce NAME --out DIR; carryover reproduce --list says which there are"
+                f"{missing} is missing: carryover reproduce NAME --out DIR; --list says which experiments there are"
             )
         return self._reproduce(console)
 
@@ -66,8 +66,8 @@ class ReproduceCommand:
                 progress=progress,
             )
         if found.n_failed == found.n_cells:
-            raise_reason = "every cell failed; their rows say why: carryover report shows them"
-            console.print(raise_reason, markup=False, highlight=False)
+            said = f"Every cell failed; their rows say why: carryover report {self.out} --overwrite"
+            console.print(said, markup=False, highlight=False, soft_wrap=True)
             return EXIT_NOTHING
         page = write_reproduction(found, self.out)
         lines = [f"{one.verdict:<14} {one.what}: {one.sentence}" for one in found.comparisons]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from carryover.experiments.a26_values import A26, TYPICAL_SOURCE
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value, exactly
 from carryover.experiments.compute import Compute
@@ -81,13 +83,14 @@ def _in_its_regime(name: str, row: "pd.Series") -> Comparison:
     return compare_order(
         f"network of regime {name}: margin to the nearer border",
         published,
-        exactly(float(min(by_order, by_dependence))),
+        exactly(float(np.min([by_order, by_dependence]))),
     )
 
 
 def _in_range(table: "pd.DataFrame") -> list[Comparison]:
-    """Proposition 4.2's ranges, over every point of the map."""
-    order, dependence = table["order"], table["pretraining_dependence"]
+    """Proposition 4.2's ranges, over every point of the map that was computed."""
+    table = table[table["status"] == "ok"]
+    order, dependence = (table[name].astype(float) for name in ("order", "pretraining_dependence"))
     ranges = {
         "order l in [1, 2]": (order, 1.0, 2.0),
         "pretraining dependence PD in [-1, 0]": (dependence, -1.0, 0.0),
@@ -98,7 +101,7 @@ def _in_range(table: "pd.DataFrame") -> list[Comparison]:
         compare_value(
             f"{said}: the furthest that any of {len(table)} points lies outside",
             published,
-            exactly(max(0.0, float(low - values.min()), float(values.max() - high))),
+            exactly(float(np.max([0.0, low - values.min(), values.max() - high]))),
             matters=_SLACK,
         )
         for said, (values, low, high) in ranges.items()

@@ -1,5 +1,6 @@
 """Ours beside what is published: one rule for the verdict, and a sentence that says it."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,7 +61,9 @@ def judge(difference: Interval, matters: float) -> Verdict:
 
 
 def exactly(value: float) -> Estimate:
-    """A number without sampling error, as an estimate whose interval is the number."""
+    """A number without sampling error, as an estimate whose interval is the number; NaN: a cell it needs failed."""
+    if math.isnan(value):
+        return Estimate.missing("failed", "a cell that it needs failed")
     return Estimate(value, 0.0, (value, value), confidence=1.0)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from carryover.experiments.comparisons import VERDICTS, Comparison, Published
 from carryover.experiments.entry import Cost
@@ -16,12 +18,12 @@ from carryover.experiments.reproduction import Reproduction
 from carryover.reports import wording
 from carryover.reports.canvas import drawing, to_svg
 from carryover.reports.catalogue_figures import CAPTIONS, FIGURES
-from carryover.reports.figures import Picture
 from carryover.reports.numbers import duration, significant
 from carryover.reports.publish import publish_together, write_text
-from carryover.reports.templating import environment, picture_markup
+from carryover.reports.templating import environment
 from carryover.reports.theory_figures import save_figure
 
+_SVG = "http://www.w3.org/2000/svg"
 SCHEMA = "carryover.reproduction/1"
 REPRODUCTION_FILES = (
     "table.csv", "table.parquet", "figure.png", "figure.svg", "comparisons.json", "report.html"
@@ -29,17 +31,17 @@ REPRODUCTION_FILES = (
 
 
 def write_reproduction(found: Reproduction, folder: Path) -> Path:
-    """Write ``REPRODUCTION_FILES`` into ``folder``, all or none, in place of those of an earlier run; the page's path."""
+    """Write ``REPRODUCTION_FILES`` into ``folder``, all or none, in place of earlier ones; the page's path."""
     figure = FIGURES[found.entry.name](found.table)
-    record = reproduction_record(found)
-    page = render_reproduction(found, record)
+    record, picture = reproduction_record(found), _svg(found, figure)
+    page = render_reproduction(found, record, picture)
     publish_together(
         Path(folder),
         {
             "table.csv": partial(write_text, found.table.to_csv(index=False)),
             "table.parquet": partial(_write_parquet, found.table),
             "figure.png": partial(save_figure, figure),
-            "figure.svg": partial(save_figure, figure),
+            "figure.svg": partial(write_text, picture.replace("<svg ", f'<svg xmlns="{_SVG}" ', 1)),
             "comparisons.json": partial(write_text, json.dumps(record, indent=1, allow_nan=False) + "\n"),
             "report.html": partial(write_text, page),
         },
@@ -80,8 +82,8 @@ def cost_said(cost: Cost) -> str:
     return f"{duration(cost.seconds)} on one core{'' if cost.measured else ', estimated'}"
 
 
-def render_reproduction(found: Reproduction, record: Mapping[str, Any]) -> str:
-    """The page: every name is escaped, and a content security policy forbids any request."""
+def render_reproduction(found: Reproduction, record: Mapping[str, Any], picture: str) -> str:
+    """The page around the figure, an ``<svg>`` element; names are escaped, and its policy forbids any request."""
     from carryover import __version__
 
     entry = found.entry
@@ -93,7 +95,7 @@ def render_reproduction(found: Reproduction, record: Mapping[str, Any]) -> str:
             entry=entry,
             lead=_lead(found),
             comparisons=record["comparisons"],
-            picture=picture_markup(_picture(found)),
+            picture=Markup(picture),
             caption=CAPTIONS[entry.name],
             cost=cost_said(entry.sizes[found.size].cost),
             words=wording,
@@ -106,18 +108,10 @@ def _lead(found: Reproduction) -> str:
     return f"{found.entry.description} {counted(found.comparisons)}{failed}"
 
 
-def _picture(found: Reproduction) -> Picture:
-    drawn = {}
+def _svg(found: Reproduction, figure: Figure) -> str:
+    title, description = found.entry.description, "The numbers are in table.csv."
     with drawing():
-        for size in ("wide", "narrow"):
-            figure = FIGURES[found.entry.name](found.table)
-            drawn[size] = to_svg(
-                figure,
-                f"figure-{found.entry.name}-{size}",
-                title=found.entry.description,
-                description="The numbers are in table.csv.",
-            )
-    return Picture(**drawn)
+        return to_svg(figure, "figure-table", title=title, description=description)
 
 
 def _plain(one: Comparison) -> dict[str, Any]:

@@ -48,6 +48,7 @@ class CurveAxes:
     y: str = "generalization_error"
     y_label: str = "generalization error per coordinate"
     log_x: bool = False
+    log_y: bool = True
 
 
 def curve_figure(
@@ -70,7 +71,7 @@ def curve_figure(
                     _draw_points(
                         panel, points[(points["task"] == task) & (points["network"] == network)], colour
                     )
-            panel.set_yscale("log")
+            panel.set_yscale("log" if drawn.log_y else "linear")
             panel.set_xscale("log" if drawn.log_x else "linear")
             panel.set_title(task, fontsize=10, color=INK, loc="left")
             panel.set_xlabel(drawn.x_label)
