@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from carryover._core.errors import InputError
-from carryover.experiments import a26_curves
+from carryover.experiments import a26_figures
 from carryover.experiments.a26_values import EXACT, EXACT_ALPHAS
 from carryover.experiments.catalogue import CATALOGUE, entry_named
 from carryover.experiments.entry import SIZES
@@ -89,7 +89,7 @@ def test_an_exact_value_that_was_changed_shows_as_a_difference(smoke, monkeypatc
     table = smoke("a26_figure3").table
     first = EXACT[0]
     moved = replace(first, errors=(first.errors[0] * 1.0001, *first.errors[1:]))
-    monkeypatch.setattr(a26_curves.published, "EXACT", (moved, *EXACT[1:]))
+    monkeypatch.setattr(a26_figures.published, "EXACT", (moved, *EXACT[1:]))
     verdicts = [one.verdict for one in CATALOGUE["a26_figure3"].compare(table) if "exact errors" in one.what]
     assert verdicts == ["differs", *["agrees"] * 5]
 
@@ -110,7 +110,7 @@ def test_simulated_points_stand_beside_the_prediction_of_the_same_cell(smoke):
     points = table[table["kind"] == "simulated"]
     assert len(points) == 3 * 4 * 5 and (points["std_error"] > 0).all()
     for _, point in points.iloc[::17].iterrows():
-        model = FineTuning(a26_curves.FIGURE5_TASKS[point["task"]], a26_curves.EXAMPLES[point["network"]])
+        model = FineTuning(a26_figures.FIGURE5_TASKS[point["task"]], a26_figures.EXAMPLES[point["network"]])
         half = (point["high"] - point["low"]) / 2
         assert half / point["std_error"] == pytest.approx(3.182446, rel=1e-6)  # Student, 3 degrees of freedom
         if point["generalization_error"] > 0.1:

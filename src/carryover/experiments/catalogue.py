@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from carryover._core.errors import InputError, did_you_mean
-from carryover.experiments.a26_curves import FIGURE3, FIGURE5
+from carryover.experiments.a26_figures import FIGURE3, FIGURE5
 from carryover.experiments.a26_regimes import FIGURE2
 from carryover.experiments.entry import Entry
 from carryover.experiments.lpft_linear import LPFT
