@@ -44,8 +44,8 @@ def driver(config: Path, out: Path, workers: int = 2, **more) -> subprocess.Pope
 
 
 def n_rows(out: Path) -> int:
-    folder = out / "rows"
-    return len([path for path in folder.iterdir() if path.suffix == ".parquet"]) if folder.is_dir() else 0
+    """Segments that are whole; what is being written has a dot in front."""
+    return len([path for path in (out / "rows").glob("[!.]*.parquet")])
 
 
 def wait_for_rows(process: subprocess.Popen, out: Path, n: int) -> None:

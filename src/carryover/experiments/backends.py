@@ -1,6 +1,7 @@
 """Where batches run: processes of this machine, or a Dask or Ray cluster, each through joblib's own backend."""
 
 import importlib.util
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, get_args
@@ -40,7 +41,10 @@ def running(backend: Backend, *, address: str | None, workers: int) -> Iterator[
 
 @contextmanager
 def _local(backend: str, _: str | None, workers: int) -> Iterator[dict[str, Any]]:
-    yield {"backend": backend if workers > 1 else "sequential", "n_jobs": workers}
+    with warnings.catch_warnings():
+        # loky replaces a process that has grown, as one does that first solved the theory and then loaded torch.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
+        yield {"backend": backend if workers > 1 else "sequential", "n_jobs": workers}
 
 
 @contextmanager
@@ -57,7 +61,7 @@ def _dask(_: str, address: str | None, workers: int) -> Iterator[dict[str, Any]]
             yield {"backend": "dask", "client": client}
         return
     try:
-        client = Client(address, set_as_default=False, timeout=20)
+        client = Client(address, set_as_default=False, timeout=10)
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {address!r}: {error}") from error
     with client:
