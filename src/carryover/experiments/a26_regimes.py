@@ -112,9 +112,9 @@ FIGURE2 = Entry(
     name="a26_figure2",
     description="Regime map of diagonal networks: order and pretraining dependence over the three initial scales.",
     sizes={
-        "smoke": Size(partial(_parts, 8), Cost(1.0)),
-        "small": Size(partial(_parts, 1), Cost(2.0)),
-        "full": Size(partial(_parts, 1), Cost(2.0)),
+        "smoke": Size(partial(_parts, 8), Cost(4.0)),
+        "small": Size(partial(_parts, 1), Cost(5.0)),
+        "full": Size(partial(_parts, 1), Cost(5.0)),
     },
     table=_table,
     compare=_compare,

@@ -18,7 +18,7 @@ SIZES: tuple[SizeName, ...] = ("smoke", "small", "full")
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on one core; ``measured`` false: worked out from the pace of a part of it, or of a smaller size."""
+    """Seconds of one core for the whole command; ``measured`` false: worked out from the pace of a smaller size."""
 
     seconds: float
     measured: bool = True

@@ -185,9 +185,9 @@ LPFT = Entry(
     name="lpft",
     description="LP-FT and fine-tuning of perfect features in a two-layer linear model: errors where there is no data.",
     sizes={
-        "smoke": Size(partial(_parts, 6), Cost(2.0), seeds=tuple(range(6))),
-        "small": Size(partial(_parts, 20), Cost(4.0), seeds=tuple(range(20))),
-        "full": Size(partial(_parts, 1000), Cost(150.0, measured=False), seeds=tuple(range(1000))),
+        "smoke": Size(partial(_parts, 6), Cost(6.0), seeds=tuple(range(6))),
+        "small": Size(partial(_parts, 20), Cost(7.0), seeds=tuple(range(20))),
+        "full": Size(partial(_parts, 1000), Cost(70.0, measured=False), seeds=tuple(range(1000))),
     },
     table=_table,
     compare=_compare,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
@@ -125,8 +126,13 @@ def _plain(one: Comparison) -> dict[str, Any]:
 def _published(published: Published) -> str:
     if published.value is None:
         return published.claim
-    sure = f" ± {significant(published.uncertainty, 1)}" if published.uncertainty else ""
-    return f"{significant(published.value)}{sure}"
+    reach = published.uncertainty
+    if not reach:
+        return significant(published.value)
+    if not published.value:
+        return f"0 ± {significant(reach, 1)}"
+    digits = math.floor(math.log10(abs(published.value))) - math.floor(math.log10(2.0 * reach)) + 1
+    return f"{significant(published.value, max(1, digits))} ± {significant(reach, 1)}"
 
 
 def _write_parquet(table: pd.DataFrame, path: Path) -> None:

@@ -9,11 +9,14 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from carryover._core.errors import InputError
 from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
+from carryover.reports.numbers import times_power
 from carryover.reports.record import naming_full_disk
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -71,8 +74,9 @@ def curve_figure(
                     _draw_points(
                         panel, points[(points["task"] == task) & (points["network"] == network)], colour
                     )
-            panel.set_yscale("log" if drawn.log_y else "linear")
-            panel.set_xscale("log" if drawn.log_x else "linear")
+            for axis, log in ((panel.xaxis, drawn.log_x), (panel.yaxis, drawn.log_y)):
+                if log:
+                    _in_powers(axis)
             panel.set_title(task, fontsize=10, color=INK, loc="left")
             panel.set_xlabel(drawn.x_label)
         panels[0].set_ylabel(drawn.y_label)
@@ -152,6 +156,23 @@ def winner_figure(table: pd.DataFrame, networks: Sequence[str]) -> Figure:
             panels[0].plot([], [], "s", color=colours(place), label=name)
         _legend(figure, panels[0])
     return figure
+
+
+def _in_powers(axis: Axis) -> None:
+    """A logarithmic axis whose labels are plain text: a page's figures are drawn without matplotlib's mathematics."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _power(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _power(value: float) -> str:
+    """10 to a whole power as text; nothing for other values."""
+    exponent = np.log10(value) if value > 0.0 else np.nan
+    return (
+        times_power(round(exponent)).removeprefix(" × ") or "1"
+        if np.isclose(exponent, np.round(exponent))
+        else ""
+    )
 
 
 def _figure(n_panels: int, *, legend_rows: int) -> Figure:
