@@ -49,9 +49,7 @@ def test_the_page_says_each_verdict_and_asks_for_nothing(judged):
     page = render_reproduction(judged, reproduction_record(judged), "<svg></svg>")
     for verdict in ("agrees", "differs", "not_comparable", "cannot_tell"):
         assert f'<span class="badge {verdict}">{verdict.replace("_", " ")}</span>' in page
-    assert (
-        "ours is 0.1 lower (-0.155 to -0.045)" in page and "it diverged" in page and "0.50 ± 0.005" in page
-    )
+    assert "ours is 0.1 lower (-0.155 to -0.045)" in page and "it diverged" in page and "0.50 ± 0.005" in page
     assert "4 comparisons: 1 agrees, 1 differs, 1 not comparable, 1 cannot tell." in page
     assert "<script" not in page and page.count("alert(1)") >= 2
     assert "default-src 'none'" in page
