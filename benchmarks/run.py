@@ -1,7 +1,7 @@
 """`make bench`: every benchmark, one table.  Ratios are measured in one run, interleaved, medians of several.
 
 python benchmarks/run.py [TOPIC ...]       topics: startup, scores, other_scores, extraction, diagnosis, theory,
-                                           pretraining, regimes, adaptation, large
+                                           pretraining, regimes, adaptation, sweep, large
 """
 
 import importlib
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 TOPICS = (
     "startup", "scores", "other_scores", "extraction", "diagnosis", "theory", "pretraining", "regimes", "adaptation",
+    "sweep",
 )  # fmt: skip
 """Run by default; `large` (a million rows, half an hour) only when it is named."""
 

@@ -1,6 +1,7 @@
 """From a TOML file and flags to the tables a spec is built from, and back from a spec to plain data."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def read_tables(
     elif isinstance(config, Mapping):
         tables = dict(config)
     else:
-        tables = _anchor(read_toml(Path(config)), Path(config).resolve().parent, path_keys)
+        tables = anchored(read_toml(Path(config)), Path(config).resolve().parent, path_keys)
     for key, value in (overrides or {}).items():
         if value is not None:
             tables = _override(tables, key.split("."), value)
@@ -34,20 +35,22 @@ def read_tables(
 def spec_as_table(spec: Any) -> Any:
     """The spec as plain nested data with every default left out: what its id is the hash of."""
     if dataclasses.is_dataclass(spec):
-        table = {}
-        for field in dataclasses.fields(spec):
-            value = getattr(spec, field.name)
-            default = (
-                field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
-            )
-            if value != default:
-                table[field.name] = spec_as_table(value)
-        return table
+        values = {name: (getattr(spec, name), default) for name, default in _defaults(type(spec)).items()}
+        return {name: spec_as_table(value) for name, (value, default) in values.items() if value != default}
     if isinstance(spec, tuple | list):
         return [spec_as_table(item) for item in spec]
     if isinstance(spec, dict):
         return {key: spec_as_table(value) for key, value in spec.items()}
     return spec
+
+
+@functools.cache
+def _defaults(cls: type) -> dict[str, Any]:
+    """The default of every field of a dataclass, made once; ``dataclasses.MISSING`` where there is none."""
+    return {
+        field.name: field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        for field in dataclasses.fields(cls)
+    }
 
 
 def without_keys(table: Any, keys: Sequence[str]) -> Any:
@@ -59,17 +62,17 @@ def without_keys(table: Any, keys: Sequence[str]) -> Any:
     return table
 
 
-def _anchor(tables: Any, folder: Path, path_keys: Sequence[str]) -> Any:
+def anchored(tables: Any, folder: Path, path_keys: Sequence[str]) -> Any:
     """Relative paths that exist below ``folder`` made absolute; everything else untouched."""
     if isinstance(tables, dict):
         return {
             key: _anchor_paths(value, folder, path_keys)
             if key in path_keys
-            else _anchor(value, folder, path_keys)
+            else anchored(value, folder, path_keys)
             for key, value in tables.items()
         }
     if isinstance(tables, list):
-        return [_anchor(item, folder, path_keys) for item in tables]
+        return [anchored(item, folder, path_keys) for item in tables]
     return tables
 
 
@@ -79,7 +82,7 @@ def _anchor_paths(value: Any, folder: Path, path_keys: Sequence[str]) -> Any:
         return _anchor_path(value, folder)
     if isinstance(value, list):
         return [_anchor_paths(item, folder, path_keys) for item in value]
-    return _anchor(value, folder, path_keys)
+    return anchored(value, folder, path_keys)
 
 
 def _anchor_path(value: str, folder: Path) -> str:

@@ -1,6 +1,7 @@
 """TOML tables into frozen dataclasses, strictly: an unknown key names its nearest match, a wrong type its place."""
 
 import dataclasses
+import functools
 import tomllib
 import types
 import typing
@@ -29,8 +30,7 @@ def build(cls: type[Record], table: Mapping[str, Any], where: str = "") -> Recor
 
     Raises InputError for an unknown key, a missing one, or a value of another type than the field declares.
     """
-    hints = typing.get_type_hints(cls)
-    fields = {field.name: field for field in dataclasses.fields(cls)}
+    hints, fields = _declared(cls)
     unknown = [key for key in table if key not in fields]
     if unknown:
         raise InputError(f"unknown key {where}{unknown[0]}; {did_you_mean(unknown[0], fields)}")
@@ -39,6 +39,12 @@ def build(cls: type[Record], table: Mapping[str, Any], where: str = "") -> Recor
         if required and name not in table:
             raise InputError(f"key {where}{name} is missing")
     return cls(**{name: _convert(value, hints[name], f"{where}{name}") for name, value in table.items()})
+
+
+@functools.cache
+def _declared(cls: type) -> tuple[dict[str, Any], dict[str, dataclasses.Field]]:
+    """The types and the fields of a dataclass by name; looked up once, since a sweep builds thousands of specs."""
+    return typing.get_type_hints(cls), {field.name: field for field in dataclasses.fields(cls)}
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:

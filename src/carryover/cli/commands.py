@@ -12,6 +12,8 @@ from carryover.cli.demo import DemoCommand
 from carryover.cli.diagnose import DiagnoseCommand
 from carryover.cli.predict import PredictCommand
 from carryover.cli.pretrain import PretrainCommand
+from carryover.cli.reproduce import ReproduceCommand
+from carryover.cli.sweep import ReportCommand, SweepCommand
 from carryover.cli.theory.command import TheoryCommand
 
 Command = (
@@ -22,6 +24,9 @@ Command = (
     | Annotated[BoundsCommand, tyro.conf.subcommand("bounds")]
     | Annotated[DemoCommand, tyro.conf.subcommand("demo")]
     | Annotated[TheoryCommand, tyro.conf.subcommand("theory")]
+    | Annotated[SweepCommand, tyro.conf.subcommand("sweep")]
+    | Annotated[ReproduceCommand, tyro.conf.subcommand("reproduce")]
+    | Annotated[ReportCommand, tyro.conf.subcommand("report")]
 )
 
 DESCRIPTION = (

@@ -10,7 +10,7 @@ from carryover._core.strict import build
 from carryover.diagnosis.specs import DiagnosisSpec
 
 # Keys whose values are paths when they name something that exists beside the config file; hub ids stay as they are.
-_PATH_KEYS = (
+PATH_KEYS = (
     "path",
     "features",
     "test_features",
@@ -35,7 +35,7 @@ def read_config(
     value.
     Relative paths in a file count from the file's folder.  Raises InputError for unknown keys and wrong types.
     """
-    tables = read_tables(config, overrides=overrides, path_keys=_PATH_KEYS)
+    tables = read_tables(config, overrides=overrides, path_keys=PATH_KEYS)
     if models:
         tables["models"] = _merge_models(list(tables.get("models", [])), models)
     return build(DiagnosisSpec, tables)

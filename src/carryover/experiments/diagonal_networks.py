@@ -45,11 +45,8 @@ def regime_map(task: Task) -> pd.DataFrame:
 
     Columns: knob (the scale that moves), scale, relative_scale, readout, order, pretraining_dependence, regime.
     """
-    points = [("scale", c, relative, 0.0) for relative in RELATIVE_SCALES for c in SCALES]
-    points += [("relative scale", c, rho, 0.0) for c in (1e-6, 1e-3, 1.0) for rho in _relative_axis()]
-    points += [("readout", 1e-3, relative, gamma) for relative in RELATIVE_SCALES for gamma in READOUTS]
     rows = []
-    for knob, scale, relative, readout in points:
+    for knob, scale, relative, readout in regime_points():
         model = FineTuning(task, Network(scale, relative, readout))
         rows.append(
             {
@@ -63,6 +60,19 @@ def regime_map(task: Task) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def regime_points() -> list[tuple[str, float, float, float]]:
+    """The points of the map: which scale moves, and scale, relative scale, readout."""
+    points = [("scale", float(c), relative, 0.0) for relative in RELATIVE_SCALES for c in SCALES]
+    points += [
+        ("relative scale", c, float(relative), 0.0)
+        for c in (1e-6, 1e-3, 1.0)
+        for relative in _relative_axis()
+    ]
+    return points + [
+        ("readout", 1e-3, relative, float(gamma)) for relative in RELATIVE_SCALES for gamma in READOUTS
+    ]
 
 
 def _relative_axis() -> np.ndarray:

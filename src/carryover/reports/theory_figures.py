@@ -1,6 +1,7 @@
 """Figures of the theory as PNG, SVG or PDF files: error curves, the regime map, the map of winners."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,14 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from carryover._core.errors import InputError
 from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
+from carryover.reports.numbers import times_power
 from carryover.reports.record import naming_full_disk
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -38,29 +42,44 @@ def check_figure_path(path: Path, *, overwrite: bool = False) -> None:
         raise InputError(f"already there: {path}. Choose another name, or replace it with --overwrite")
 
 
-def curve_figure(curves: pd.DataFrame, points: pd.DataFrame | None = None) -> Figure:
+@dataclass(frozen=True)
+class CurveAxes:
+    """Which columns of curves are drawn, and what the axes are called."""
+
+    x: str = "alpha"
+    x_label: str = "samples per dimension, alpha"
+    y: str = "generalization_error"
+    y_label: str = "generalization error per coordinate"
+    log_x: bool = False
+    log_y: bool = True
+
+
+def curve_figure(
+    curves: pd.DataFrame, points: pd.DataFrame | None = None, *, axes: CurveAxes | None = None
+) -> Figure:
     """A panel for each task: predicted error against alpha, a line for each network, simulated points with two
-    standard errors.  Tables as :mod:`carryover.experiments.diagonal_networks` makes them.
+    standard errors.  Tables as :mod:`carryover.experiments.diagonal_networks` makes them; ``axes``: other columns.
     """
+    drawn = axes or CurveAxes()
     tasks = list(dict.fromkeys(curves["task"]))
     networks = list(dict.fromkeys(curves["network"]))
     with drawing():
         figure = _figure(len(tasks), legend_rows=1 + (len(networks) - 1) // 3)
         panels = _panels(figure, len(tasks))
-        for axes, task in zip(panels, tasks, strict=True):
+        for panel, task in zip(panels, tasks, strict=True):
             for colour, network in zip(_colours(len(networks)), networks, strict=True):
                 own = curves[(curves["task"] == task) & (curves["network"] == network)]
-                axes.plot(
-                    own["alpha"], own["generalization_error"], color=colour, linewidth=1.6, label=network
-                )
+                panel.plot(own[drawn.x], own[drawn.y], color=colour, linewidth=1.6, label=network)
                 if points is not None:
                     _draw_points(
-                        axes, points[(points["task"] == task) & (points["network"] == network)], colour
+                        panel, points[(points["task"] == task) & (points["network"] == network)], colour
                     )
-            axes.set_yscale("log")
-            axes.set_title(task, fontsize=10, color=INK, loc="left")
-            axes.set_xlabel("samples per dimension, alpha")
-        panels[0].set_ylabel("generalization error per coordinate")
+            for axis, log in ((panel.xaxis, drawn.log_x), (panel.yaxis, drawn.log_y)):
+                if log:
+                    _in_powers(axis)
+            panel.set_title(task, fontsize=10, color=INK, loc="left")
+            panel.set_xlabel(drawn.x_label)
+        panels[0].set_ylabel(drawn.y_label)
         _legend(figure, panels[0])
     return figure
 
@@ -137,6 +156,23 @@ def winner_figure(table: pd.DataFrame, networks: Sequence[str]) -> Figure:
             panels[0].plot([], [], "s", color=colours(place), label=name)
         _legend(figure, panels[0])
     return figure
+
+
+def _in_powers(axis: Axis) -> None:
+    """A logarithmic axis whose labels are plain text: a page's figures are drawn without matplotlib's mathematics."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _power(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _power(value: float) -> str:
+    """10 to a whole power as text; nothing for other values."""
+    exponent = np.log10(value) if value > 0.0 else np.nan
+    return (
+        times_power(round(exponent)).removeprefix(" × ") or "1"
+        if np.isclose(exponent, np.round(exponent))
+        else ""
+    )
 
 
 def _figure(n_panels: int, *, legend_rows: int) -> Figure:

@@ -18,6 +18,9 @@ _REACH = 8.7  # standard deviations of z on each side: what lies beyond weighs l
 _STEP = 0.15  # in u: the integrand is analytic in a strip of half width pi/4, error exp(-2 pi (pi/4) / step)
 _FINE = 0.4  # standard deviations of z per step where the law has its mean: error exp(-2 pi^2 / 0.16)
 _LEAST_NODES = 20  # over the reach: steps of less than half a standard deviation where z is linear in u
+_GROWTH = (
+    1.4  # numbers of intervals are powers of it: few different ones, so that many cells are summed at once
+)
 _NARROW = 1e-3  # of |b|: below it the ends are found by one linear step from b
 
 
@@ -72,6 +75,27 @@ class _Nodes:
     ratio: np.ndarray  # s^2 / (S + s^2), (m, 1)
 
 
+@dataclass(frozen=True)
+class _Reach:
+    """Where the nodes of each cell (m,) lie in u, and how many intervals they make: of each cell by itself, so that
+    its sums are the same bit for bit whatever else is in the batch.  ``centre`` is None where u is symmetric.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    deviation: np.ndarray
+    centre: np.ndarray | None
+    intervals: np.ndarray
+
+    def alike(self) -> list[np.ndarray]:
+        """The cells, grouped by their number of intervals."""
+        return [np.flatnonzero(self.intervals == count) for count in np.unique(self.intervals)]
+
+    def take(self, rows: np.ndarray) -> "_Reach":
+        centre = None if self.centre is None else self.centre[rows]
+        return _Reach(self.low[rows], self.high[rows], self.deviation[rows], centre, self.intervals[rows])
+
+
 def averages(cells: Cells, noise: Float[np.ndarray, " m"], strength: Float[np.ndarray, " m"]) -> Averages:
     """The averages at effective noise variance s^2 = ``noise`` and regularisation g = ``strength``, both > 0."""
     out = np.empty((6, len(noise)))
@@ -83,7 +107,15 @@ def averages(cells: Cells, noise: Float[np.ndarray, " m"], strength: Float[np.nd
 
 
 def _averages(cells: Cells, noise: np.ndarray, strength: np.ndarray, symmetric: bool) -> np.ndarray:
-    nodes = _quadrature(cells, noise, strength, symmetric)
+    out = np.empty((6, len(noise)))
+    reach = _reach(cells, noise, strength, symmetric)
+    for rows in reach.alike():
+        nodes = _quadrature(cells.take(rows), noise[rows], strength[rows], reach=reach.take(rows))
+        out[:, rows] = _sums(cells.take(rows), strength[rows], nodes)
+    return out
+
+
+def _sums(cells: Cells, strength: np.ndarray, nodes: _Nodes) -> np.ndarray:
     g, ratio = strength[:, None], nodes.ratio[:, 0]
     inverse = nodes.width + g
     np.reciprocal(inverse, out=inverse)
@@ -114,14 +146,12 @@ def _dot(*factors: np.ndarray) -> np.ndarray:
     return np.einsum(",".join(["mn"] * len(factors)) + "->m", *factors)
 
 
-def _quadrature(cells: Cells, noise: np.ndarray, strength: np.ndarray, symmetric: bool) -> _Nodes:
-    spread = cells.variance + noise
-    deviation = np.sqrt(spread)
+def _reach(cells: Cells, noise: np.ndarray, strength: np.ndarray, symmetric: bool) -> _Reach:
+    deviation = np.sqrt(cells.variance + noise)
     shift = strength * cells.origin / 2.0
-    k, g = cells.sqrt_k[:, None], strength[:, None]
     if symmetric:
         low, high = np.zeros(len(noise)), solve_coordinate(cells.sqrt_k, strength, _REACH * deviation)
-        fine, sides = np.full(len(noise), _STEP), 1
+        fine, centre, sides = np.full(len(noise), _STEP), None, 1
     else:
         centre = solve_coordinate(cells.sqrt_k, strength, cells.mean + shift)
         slope = (cells.sqrt_k * np.cosh(centre) + strength) / 2.0
@@ -134,28 +164,37 @@ def _quadrature(cells: Cells, noise: np.ndarray, strength: np.ndarray, symmetric
             )
             for sign in (-1.0, 1.0)
         )
-        fine, centre, sides = np.minimum(_STEP, _FINE * deviation / slope), centre[:, None], 2
-    intervals = max(sides * _LEAST_NODES, int(np.ceil(((high - low) / fine).max())))
-    step = (high - low) / intervals
-    moved = low[:, None] + step[:, None] * np.arange(intervals + 1)
-    u = moved if symmetric else centre + moved
+        fine, sides = np.minimum(_STEP, _FINE * deviation / slope), 2
+    needed = (high - low) / fine / (sides * _LEAST_NODES)
+    level = np.ceil(np.log(np.maximum(needed, 1.0)) / np.log(_GROWTH))
+    intervals = np.ceil(sides * _LEAST_NODES * _GROWTH**level).astype(int)
+    return _Reach(low, high, deviation, centre, intervals)
+
+
+def _quadrature(cells: Cells, noise: np.ndarray, strength: np.ndarray, *, reach: _Reach) -> _Nodes:
+    """Nodes of cells that need as many; of cells that need different numbers all get the most."""
+    k, g, deviation = cells.sqrt_k[:, None], strength[:, None], reach.deviation
+    intervals = int(reach.intervals.max())
+    step = (reach.high - reach.low) / intervals
+    moved = reach.low[:, None] + step[:, None] * np.arange(intervals + 1)
+    u = moved if reach.centre is None else reach.centre[:, None] + moved
     sinh, width = np.sinh(u), np.cosh(u)
     width *= k
-    if symmetric:
+    if reach.centre is None:
         offset = (k / 2.0) * sinh
         offset += (g / 2.0) * u
     else:
-        offset = k * np.sinh(moved / 2.0) * np.cosh(centre + moved / 2.0) + (g / 2.0) * moved
+        offset = k * np.sinh(moved / 2.0) * np.cosh(reach.centre[:, None] + moved / 2.0) + (g / 2.0) * moved
     weight = offset / deviation[:, None]
     weight *= weight
     weight *= -0.5
     np.exp(weight, out=weight)
     weight *= width + g
     weight *= (step / (2.0 * deviation * np.sqrt(2.0 * np.pi)))[:, None]
-    if symmetric:
+    if reach.centre is None:
         weight *= 2.0
         weight[:, 0] /= 2.0
-    return _Nodes(u, sinh, width, offset, weight, (noise / spread)[:, None])
+    return _Nodes(u, sinh, width, offset, weight, (noise / (cells.variance + noise))[:, None])
 
 
 def distances(
@@ -163,9 +202,12 @@ def distances(
 ) -> Float[np.ndarray, " m"]:
     """E(xhat - point)^2 of each cell: with pretraining's coefficients, what fine-tuning forgot."""
     out = np.empty(len(noise))
-    nodes = _quadrature(cells, noise, strength, symmetric=False)
-    found = cells.sqrt_k[:, None] / 2.0 * nodes.sinh - points[:, None]
-    out[:] = np.einsum("mn,mn->m", nodes.weight, found**2)
+    reach = _reach(cells, noise, strength, symmetric=False)
+    for rows in reach.alike():
+        own = cells.take(rows)
+        nodes = _quadrature(own, noise[rows], strength[rows], reach=reach.take(rows))
+        found = own.sqrt_k[:, None] / 2.0 * nodes.sinh - points[rows, None]
+        out[rows] = _dot(nodes.weight, found, found)
     return out
 
 
@@ -173,7 +215,7 @@ def estimate_nodes(
     cells: Cells, noise: np.ndarray, strength: np.ndarray, n_nodes: int
 ) -> tuple[Float[np.ndarray, "m n"], Float[np.ndarray, "m n"]]:
     """The law of xhat as at most about ``n_nodes`` values with their weights, which sum to 1 in each cell."""
-    nodes = _quadrature(cells, noise, strength, symmetric=False)
+    nodes = _quadrature(cells, noise, strength, reach=_reach(cells, noise, strength, symmetric=False))
     skip = max(1, -(-nodes.u.shape[1] // n_nodes))
     weight = nodes.weight[:, ::skip]
     return (

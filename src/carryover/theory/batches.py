@@ -10,9 +10,7 @@ from carryover.theory.networks import Network
 from carryover.theory.priors import MixedTask, Task
 from carryover.theory.replica import FixedPoint, Problems, solve_fixed_point
 
-_CHUNK = (
-    128  # cells solved at once: arrays over their nodes stay in the cache, and malloc need not map them anew
-)
+_CHUNK = 2048  # scalar problems solved at once: those with as many nodes share their calls; more is no faster
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Argument checks: they name the argument, the first bad value and the range."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ def check_finite(name: str, value: Any) -> np.ndarray:
     >>> check_finite("gamma", 2)
     array(2.)
     """
+    if type(value) is float and math.isfinite(value):
+        return np.asarray(value)
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
@@ -31,6 +34,8 @@ def check_between(
     >>> check_between("overlap", [0.0, 1.0], 0.0, 1.0)
     array([0., 1.])
     """
+    if type(value) is float and low < value < high:  # a sweep checks the numbers of thousands of cells
+        return np.asarray(value)
     array = check_finite(name, value)
     above = array > low if open_low else array >= low
     below = array < high if open_high or np.isinf(high) else array <= high

@@ -24,11 +24,14 @@ def solve_coordinate(
     with np.errstate(divide="ignore", invalid="ignore"):
         ceiling = np.where(weight > 0.0, 2.0 * size / weight, np.inf)
     u = np.minimum(np.arcsinh(2.0 * size / width), ceiling)
+    moving = np.ones(u.shape, dtype=bool)
     for _ in range(_NEWTON_STEPS):
         sinh = np.sinh(u)
         step = (width * sinh + weight * u - 2.0 * size) / (width * np.hypot(1.0, sinh) + weight)
-        u = np.maximum(u - step, 0.0)
-        if (np.abs(step) <= 4e-16 * u).all():
+        # One that has arrived stays: how long the others take must not change its last digit.
+        u = np.where(moving, np.maximum(u - step, 0.0), u)
+        moving &= np.abs(step) > 4e-16 * u
+        if not moving.any():
             break
     return np.copysign(u, position)
 

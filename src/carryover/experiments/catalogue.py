@@ -1,0 +1,18 @@
+"""The named experiments of ``carryover reproduce``."""
+
+from collections.abc import Mapping
+
+from carryover._core.errors import InputError, did_you_mean
+from carryover.experiments.a26_figures import FIGURE3, FIGURE5
+from carryover.experiments.a26_regimes import FIGURE2
+from carryover.experiments.entry import Entry
+from carryover.experiments.lpft_linear import LPFT
+
+CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in (FIGURE2, FIGURE3, FIGURE5, LPFT)}
+
+
+def entry_named(name: str) -> Entry:
+    """The entry; InputError names the nearest where there is none."""
+    if name not in CATALOGUE:
+        raise InputError(f"no experiment is called {name!r}; {did_you_mean(name, CATALOGUE)}")
+    return CATALOGUE[name]

@@ -1,0 +1,121 @@
+"""From a sweep to its cells: every spec is built and named before anything runs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from carryover._core.errors import InputError
+from carryover._core.strict import build
+from carryover.experiments.compute import Cell, Compute
+from carryover.experiments.identity import Contents, cell_id
+from carryover.experiments.rows import parameter_columns
+from carryover.experiments.spec import Assignment, SweepSpec, overlaid, read_sweep
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that can be swept: its spec and the spec's version, which keys hold paths, and what computes it."""
+
+    spec_type: type
+    version: int
+    path_keys: tuple[str, ...]
+    compute: Compute
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """A sweep that is ready to run: its cells, each once, in the order of the config, and what computes them."""
+
+    spec: SweepSpec
+    cells: tuple[Cell, ...]
+    compute: Compute
+
+
+def _theory() -> Command:
+    from carryover.experiments import theory_cells as theory
+
+    return Command(
+        theory.TheoryCell, theory.SPEC_VERSION, (), Compute(theory.predict_one, theory.predict_many)
+    )
+
+
+def _pretrain() -> Command:
+    from carryover.experiments.trained_cells import pretrain_one
+    from carryover.pretraining.folder import PATH_KEYS
+    from carryover.pretraining.specs import SPEC_VERSION, PretrainSpec
+
+    return Command(PretrainSpec, SPEC_VERSION, PATH_KEYS, _trained(pretrain_one))
+
+
+def _adapt() -> Command:
+    from carryover.adaptation.config import PATH_KEYS
+    from carryover.adaptation.specs import SPEC_VERSION, AdaptSpec
+    from carryover.experiments.trained_cells import adapt_one
+
+    return Command(AdaptSpec, SPEC_VERSION, PATH_KEYS, _trained(adapt_one))
+
+
+def _diagnose() -> Command:
+    from carryover.diagnosis.config import PATH_KEYS
+    from carryover.diagnosis.specs import SPEC_VERSION, DiagnosisSpec
+    from carryover.experiments.trained_cells import diagnose_one
+
+    return Command(DiagnosisSpec, SPEC_VERSION, PATH_KEYS, _trained(diagnose_one))
+
+
+def _trained(one: Callable[..., Any]) -> Compute:
+    return Compute(one, leaves_folder=True, uses_torch=True)
+
+
+# Looked up by name, so that a sweep of the theory loads no torch.
+COMMANDS: Mapping[str, Callable[[], Command]] = {
+    "theory": _theory,
+    "pretrain": _pretrain,
+    "adapt": _adapt,
+    "diagnose": _diagnose,
+}
+
+
+def plan_sweep(config: str | Path | Mapping[str, Any]) -> SweepPlan:
+    """The cells of a config file (or of the same tables as a mapping).
+
+    Cells that say the same are one.  Raises InputError naming the cell where its spec cannot be built.
+    """
+    command_name = read_sweep(config).sweep.command
+    command = COMMANDS[command_name]()
+    spec = read_sweep(config, path_keys=command.path_keys)
+    assignments = spec.assignments()
+    contents, cells, base = Contents(), {}, spec.base
+    for place, (assignment, columns) in enumerate(
+        zip(assignments, parameter_columns(assignments), strict=True)
+    ):
+        built = _built(command, base, assignment, f"cell {place + 1} of {len(assignments)}")
+        if not place:
+            base = _with_built(spec, built)
+        ident = cell_id(
+            command_name, built, version=command.version, path_keys=command.path_keys, contents=contents
+        )
+        cells.setdefault(ident, Cell(ident, built, columns))
+    return SweepPlan(spec, tuple(cells.values()), _compute(command, cells))
+
+
+def _with_built(spec: SweepSpec, built: Any) -> dict[str, Any]:
+    """The base with what no cell changes built already, so that thousands of cells do not build it again."""
+    varying = {key.split(".")[0] for key in spec.over}
+    return {key: value if key in varying else getattr(built, key) for key, value in spec.base.items()}
+
+
+def _built(command: Command, base: Mapping[str, Any], assignment: Assignment, where: str) -> Any:
+    try:
+        return build(command.spec_type, overlaid(base, assignment))
+    except InputError as error:
+        said = ", ".join(f"{key} = {value!r}" for key, value in assignment.items())
+        raise InputError(f"{where}{f' ({said})' if said else ''}: {error}") from error
+
+
+def _compute(command: Command, cells: Mapping[str, Cell]) -> Compute:
+    """Cells that simulate take long, each in its own time: they are not put together."""
+    if any(getattr(cell.spec, "simulate", None) is not None for cell in cells.values()):
+        return Compute(command.compute.one)
+    return command.compute

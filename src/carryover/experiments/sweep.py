@@ -1,0 +1,213 @@
+"""Run a sweep's cells on many processes or machines: rows do not depend on where, in which order, or how many at once.
+
+Workers write rows to the store themselves, and the driver looks there for progress: joblib's Ray backend cannot hand
+results over one by one, and what was written is safe from whatever stops the driver.
+"""
+
+import hashlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from joblib import delayed
+
+from carryover._core.errors import InputError
+from carryover.experiments.backends import Backend, check_backend, running
+from carryover.experiments.compute import Cell, Compute
+from carryover.experiments.store import ROWS, Segment, Store
+from carryover.experiments.worker import Batch, BatchResult, compute_batch
+
+LEAST_IN_BATCH, MOST_IN_BATCH = 16, 512
+BATCHES_EACH = 8
+_LOOK_EVERY = 0.25  # seconds between looks at the store
+_WAIT_FOR_OTHERS = 0.5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the sweep is: cells to compute in this run, those of them with a row, those that failed, seconds."""
+
+    n_todo: int
+    n_done: int = 0
+    n_failed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None before the first row."""
+        return self.seconds / self.n_done * (self.n_todo - self.n_done) if self.n_done else None
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """``n_before`` cells had their rows already, ``n_left`` were left out by ``limit``; ``n_failed`` of all that have
+    a row failed.  ``notes``: what to know about the rows.
+    """
+
+    n_cells: int
+    n_before: int
+    n_computed: int
+    n_failed: int
+    n_left: int
+    notes: tuple[str, ...] = ()
+
+
+def run_sweep(
+    cells: Sequence[Cell],
+    compute: Compute,
+    store: Store,
+    *,
+    backend: Backend = "loky",
+    address: str | None = None,
+    workers: int = 1,
+    threads: int = 1,
+    batch: int | None = None,
+    retry_failed: bool = False,
+    limit: int | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> SweepResult:
+    """Compute the cells that have no row in the store yet, and add theirs.
+
+    - ``threads`` of the numerical libraries for each cell; recorded, since the last digits depend on them
+    - ``batch``: cells in one segment; by default one where cells leave folders or take long, else enough for progress
+    - ``retry_failed``: cells that failed are computed again; ``limit``: at most so many in this run
+    - ``progress`` is told from a thread of its own
+
+    Several drivers may work on one store: no row is lost or damaged, and most cells are computed once.
+    Raises InputError for options out of range and for a store that the workers do not share with this machine,
+    DiskFullError where no space is left.
+    """
+    _check_options(backend, address, workers=workers, threads=threads, batch=batch, limit=limit)
+    before = store.segments()  # listed first: whatever comes while rows are read is seen to be new
+    there = store.read(("id", "status"))
+    cells = list({cell.id: cell for cell in cells}.values())
+    again = ("ok",) if retry_failed else ("ok", "failed")
+    missing = [cell for cell in cells if there.status.get(cell.id) not in again]
+    todo = missing if limit is None else missing[:limit]
+    batches = _batches(todo, before, size=batch or _batch_size(compute, len(todo), workers))
+    asked = {cell.id for cell in todo}
+    n_failed = sum(there.status.get(cell.id) == "failed" for cell in cells if cell.id not in asked)
+    if todo:
+        with running(backend, address=address, workers=workers) as parallel, _watched(
+            store, batches, len(todo), progress
+        ):  # fmt: skip
+            n_failed += _run(batches, compute, store, threads=threads, parallel=parallel)
+    return SweepResult(
+        n_cells=len(cells),
+        n_before=len(cells) - len(missing),
+        n_computed=len(todo),
+        n_failed=n_failed,
+        n_left=len(missing) - len(todo),
+        notes=_thread_notes(there.threads, threads),
+    )
+
+
+def _run(
+    batches: Sequence[Batch], compute: Compute, store: Store, *, threads: int, parallel: Callable[..., list]
+) -> int:
+    """Every batch, and again those cells that another driver held but did not finish; how many cells failed."""
+    asked, others_helped = {cell.id for one in batches for cell in one.cells}, False
+    while True:
+        found: list[BatchResult] = parallel(
+            delayed(compute_batch)(one, compute, store, threads) for one in batches
+        )
+        _check_shared(store, found)
+        taken = {ident for one in found for ident in one.taken}
+        others_helped |= any(one.segment is None or one.taken for one in found)
+        if not others_helped:
+            return sum(one.n_failed for one in found)
+        if not taken:
+            status = store.read(("id", "status")).status
+            return sum(status.get(ident) == "failed" for ident in asked)
+        time.sleep(_WAIT_FOR_OTHERS)
+        before = store.segments()
+        written = store.read(("id", "status")).status
+        left = [cell for one in batches for cell in one.cells if cell.id in taken - written.keys()]
+        batches = _batches(left, before, size=1)
+
+
+def _check_options(
+    backend: str, address: str | None, *, workers: int, threads: int, batch: int | None, limit: int | None
+) -> None:
+    for name, value in (("workers", workers), ("threads", threads), ("batch", batch), ("limit", limit)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} must be >= 1, got {value}")
+    if backend == "sequential" and workers > 1:
+        raise InputError(f"backend 'sequential' has one worker, got workers = {workers}")
+    check_backend(backend, address)
+
+
+def _batch_size(compute: Compute, n: int, workers: int) -> int:
+    if compute.many is None:
+        return 1
+    return max(LEAST_IN_BATCH, min(MOST_IN_BATCH, -(-n // (BATCHES_EACH * workers))))
+
+
+def _batches(cells: Sequence[Cell], before: Sequence[Segment], *, size: int) -> list[Batch]:
+    """In any order, so that two drivers on one folder seldom work on the same batch; rows do not depend on it."""
+    parts = [tuple(cells[start : start + size]) for start in range(0, len(cells), size)]
+    named = {_name(part): part for part in parts}
+    seen: dict[str, set[str]] = {}
+    for segment in before:
+        seen.setdefault(segment.batch, set()).add(segment.name)
+    batches = [Batch(name, part, frozenset(seen.get(name, ()))) for name, part in named.items()]
+    random.SystemRandom().shuffle(batches)
+    return batches
+
+
+def _name(cells: Sequence[Cell]) -> str:
+    return hashlib.sha256("\n".join(cell.id for cell in cells).encode()).hexdigest()[:16]
+
+
+def _check_shared(store: Store, found: Sequence[BatchResult]) -> None:
+    missing = [
+        one.segment for one in found if one.segment and not (store.folder / ROWS / one.segment).exists()
+    ]
+    if missing:
+        raise InputError(
+            f"the workers wrote rows that are not in {store.folder} of this machine: choose a folder on a disk that "
+            "all machines share, under the same path"
+        )
+
+
+def _thread_notes(before: Sequence[int], threads: int) -> tuple[str, ...]:
+    others = [count for count in before if count != threads]
+    if not others:
+        return ()
+    said = ", ".join(map(str, others))
+    return (f"Rows here were computed with {said} threads and now with {threads}: last digits may differ.",)
+
+
+@contextmanager
+def _watched(
+    store: Store, batches: Sequence[Batch], n_todo: int, progress: Callable[[Progress], None]
+) -> Iterator[None]:
+    """Tells of the batches' segments as they come, from a thread, since the main one waits for the workers."""
+    started, over = time.monotonic(), threading.Event()
+    mine = {batch.name: batch.seen for batch in batches}
+
+    def look() -> Progress:
+        new = {
+            one.batch: one
+            for one in store.segments()
+            if one.batch in mine and one.name not in mine[one.batch]
+        }
+        n_done, n_failed = (sum(getattr(one, name) for one in new.values()) for name in ("n", "n_failed"))
+        return Progress(n_todo, n_done, n_failed, time.monotonic() - started)
+
+    def watch() -> None:
+        progress(Progress(n_todo))
+        while not over.wait(_LOOK_EVERY):
+            progress(look())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+    progress(look())

@@ -1,0 +1,243 @@
+"""Rows are the same whatever the order, the batches and the number of workers; what fails keeps its row."""
+
+import json
+import subprocess
+import sys
+import threading
+
+import pytest
+from sweep_examples import ALPHAS, SCALES, swept, theory_sweep
+
+from carryover._core.errors import DiskFullError, InputError
+from carryover.experiments import worker
+from carryover.experiments.backends import check_backend
+from carryover.experiments.compute import Cell, Compute
+from carryover.experiments.store import open_store
+from carryover.experiments.sweep import Progress, run_sweep
+from carryover.theory import FineTuning, Network, Task
+
+
+def half(spec, folder):
+    """A compute of numbers that fails where they are odd."""
+    if spec % 2:
+        raise ZeroDivisionError("odd")
+    return {"half": spec // 2}
+
+
+def halves(specs):
+    return [half(spec, None) for spec in specs]
+
+
+def numbered(n):
+    return [Cell(f"{place:04d}", place, {"n": place}) for place in range(n)]
+
+
+def test_rows_are_what_the_theory_says(tmp_path):
+    store, found = swept(theory_sweep(), tmp_path / "x")
+    assert (found.n_cells, found.n_computed, found.n_before, found.n_failed) == (12, 12, 0, 3)
+    rows = {(row["network.scale"], row["alpha"]): row for row in store.read().table.to_pylist()}
+    assert set(rows) == {(scale, alpha) for scale in SCALES for alpha in ALPHAS}
+    for (scale, alpha), row in rows.items():
+        model = FineTuning(Task(overlap=0.5, label_noise_std=0.3), Network(scale))
+        error = model.predict(alpha)
+        assert row["status"] == str(error.status) and row["regime"] == model.regime
+        if alpha == 1.0:
+            assert row["generalization_error"] is None and "as many samples as dimensions" in row["reason"]
+        else:
+            assert row["generalization_error"] == float(error.generalization_error)
+
+
+def test_order_batches_and_going_on_change_no_bit(tmp_path):
+    plan = theory_sweep()
+    whole = swept(plan, tmp_path / "whole")[0].read().table
+    for name, cells, options in [
+        ("reversed", plan.cells[::-1], {"batch": 5}),
+        ("single", plan.cells, {"batch": 1}),
+        ("shuffled", plan.cells[::2] + plan.cells[1::2], {"batch": 7}),
+    ]:
+        store = open_store(tmp_path / name, command="theory")
+        run_sweep(cells, plan.compute, store, backend="sequential", limit=4)
+        found = run_sweep(cells, plan.compute, store, backend="sequential", **options)
+        assert (found.n_before, found.n_computed) == (4, 8)
+        assert store.read().table.select(whole.column_names).equals(whole)
+
+
+def test_two_workers_give_the_rows_of_one(tmp_path):
+    plan = theory_sweep()
+    one, two = (
+        swept(plan, tmp_path / backend, backend=backend, workers=workers, batch=3)[0].read().table
+        for backend, workers in (("sequential", 1), ("loky", 2))
+    )
+    assert one.equals(two)
+
+
+def test_simulated_cells_have_intervals_and_their_own_time(tmp_path):
+    plan = theory_sweep({"alpha": [0.2], "seed": [0, 1]}, simulate={"dimension": 60, "seeds": 3})
+    assert plan.compute.many is None
+    store, _ = swept(plan, tmp_path / "x")
+    first, second = store.read().table.to_pylist()
+    assert first["simulated_error_low"] < first["simulated_error"] < first["simulated_error_high"]
+    assert first["simulated_error"] != second["simulated_error"]
+    assert first["generalization_error"] == second["generalization_error"]
+
+
+@pytest.mark.parametrize("compute", [Compute(half), Compute(half, halves)], ids=["one by one", "together"])
+def test_a_cell_that_fails_keeps_its_row_and_the_others_theirs(tmp_path, compute):
+    store = open_store(tmp_path / "x", command="theory")
+    found = run_sweep(numbered(5), compute, store, backend="sequential", batch=5)
+    assert found.n_failed == 2
+    table = store.read().table
+    assert table.column("half").to_pylist() == [0, None, 1, None, 2]
+    assert table.column("reason").to_pylist() == [None, "ZeroDivisionError: odd"] * 2 + [None]
+
+
+def test_failed_cells_are_tried_again_only_when_asked(tmp_path):
+    tried = []
+
+    def fails_first(spec, folder):
+        tried.append(spec)
+        if tried.count(spec) == 1 and spec == 1:
+            raise InputError("not yet")
+        return {"n_tried": tried.count(spec)}
+
+    store, compute = open_store(tmp_path / "x", command="theory"), Compute(fails_first)
+    assert run_sweep(numbered(3), compute, store, backend="sequential").n_failed == 1
+    assert run_sweep(numbered(3), compute, store, backend="sequential").n_before == 3
+    assert sorted(tried) == [0, 1, 2]
+    again = run_sweep(numbered(3), compute, store, backend="sequential", retry_failed=True)
+    assert (again.n_before, again.n_computed, again.n_failed) == (2, 1, 0)
+    assert store.read().table.column("n_tried").to_pylist() == [1, 2, 1]
+
+
+def test_a_full_disk_stops_the_sweep(tmp_path):
+    def full(spec, folder):
+        raise DiskFullError(28, "no space")
+
+    store = open_store(tmp_path / "x", command="theory")
+    with pytest.raises(DiskFullError):
+        run_sweep(numbered(2), Compute(full), store, backend="sequential")
+    assert store.segments() == []
+
+
+def test_threads_are_fixed_inside_recorded_and_put_back(tmp_path):
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    def threads():
+        return max(pool["num_threads"] for pool in threadpool_info())
+
+    store = open_store(tmp_path / "x", command="theory")
+    compute = Compute(lambda spec, folder: {"threads_inside": threads()})
+    with threadpool_limits(1):
+        found = run_sweep(numbered(1), compute, store, backend="sequential", threads=2)
+        assert threads() == 1
+    assert found.notes == ()
+    assert store.read().table.column("threads_inside").to_pylist() == [2] and store.read().threads == (2,)
+    found = run_sweep(numbered(2), compute, store, backend="sequential", threads=1)
+    assert "computed with 2 threads and now with 1: last digits may differ" in found.notes[0]
+
+
+def test_progress_counts_rows_and_knows_the_time_left(tmp_path):
+    told = []
+    store = open_store(tmp_path / "x", command="theory")
+    run_sweep(numbered(4), Compute(half), store, backend="sequential", progress=told.append)
+    assert (told[0].n_done, told[0].n_todo, told[0].seconds_left) == (0, 4, None)
+    assert (told[-1].n_done, told[-1].n_failed, told[-1].seconds_left) == (4, 2, 0.0)
+    assert Progress(10, 4, 0, 8.0).seconds_left == 12.0
+
+
+def test_what_another_driver_wrote_meanwhile_is_not_computed_again(tmp_path):
+    store = open_store(tmp_path / "x", command="theory")
+    batch = worker.Batch("b", tuple(numbered(2)))
+    assert worker.compute_batch(batch, Compute(half), store, 1).segment is not None
+    assert worker.compute_batch(batch, Compute(half), store, 1).segment is None
+    assert len(store.segments()) == 1
+
+
+def leave_file(spec, folder):
+    (folder / "array.txt").write_text(str(spec))
+    return half(spec, folder)
+
+
+def test_cells_with_folders_leave_spec_row_environment_and_a_mark(tmp_path):
+    store = open_store(tmp_path / "x", command="pretrain")
+    run_sweep(numbered(2), Compute(leave_file, leaves_folder=True), store, backend="sequential")
+    done, failed = (sorted(path.name for path in store.run_folder(f"000{n}").iterdir()) for n in (0, 1))
+    assert done == ["array.txt", "done", "environment.json", "lock", "row.json", "spec.json"]
+    assert failed == ["array.txt", "environment.json", "lock", "row.json", "spec.json"]
+    environment = json.loads((store.run_folder("0000") / "environment.json").read_text())
+    assert environment["threads"] == 1 and environment["numpy"] and environment["python"]
+
+
+def test_a_cell_that_was_done_but_not_written_down_is_not_done_again(tmp_path):
+    store = open_store(tmp_path / "x", command="pretrain")
+    run_sweep(numbered(1), Compute(leave_file, leaves_folder=True), store, backend="sequential")
+    before = store.read().table
+    for path in (store.folder / "rows").iterdir():
+        path.unlink()
+
+    def never(spec, folder):
+        raise AssertionError("computed again")
+
+    run_sweep(numbered(1), Compute(never, leaves_folder=True), store, backend="sequential")
+    assert store.read().table.equals(before)
+
+
+def test_a_cell_that_another_holds_is_waited_for(tmp_path):
+    store = open_store(tmp_path / "x", command="pretrain")
+    folder = store.run_folder("0000")
+    folder.mkdir(parents=True)
+    code = (
+        "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX); "
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(folder / "lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        timer = threading.Timer(1.0, holder.stdin.close)
+        timer.start()
+        found = run_sweep(numbered(1), Compute(leave_file, leaves_folder=True), store, backend="sequential")
+        holder.wait()
+    assert (found.n_computed, found.n_failed) == (1, 0) and (folder / "done").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"workers": 0}, "workers must be >= 1, got 0"),
+        ({"threads": 0}, "threads must be >= 1"),
+        ({"batch": 0}, "batch must be >= 1"),
+        ({"limit": 0}, "limit must be >= 1"),
+        ({"backend": "spark"}, "backend must be one of loky, dask, ray, sequential, got 'spark'"),
+        ({"backend": "loky", "address": "x"}, "backend 'loky' has no address"),
+        ({"backend": "sequential", "workers": 2}, "'sequential' has one worker"),
+    ],
+)
+def test_options_out_of_range_are_named(tmp_path, options, said):
+    store = open_store(tmp_path / "x", command="theory")
+    with pytest.raises(InputError, match=said):
+        run_sweep(numbered(1), Compute(half), store, **{"backend": "sequential", **options})
+
+
+@pytest.mark.parametrize("backend", ["dask", "ray"])
+def test_a_missing_extra_says_how_to_install_it(backend, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=rf"not installed: pip install 'carryover\[{backend}\]'"):
+        check_backend(backend)
+
+
+def test_workers_that_write_elsewhere_are_noticed(tmp_path, monkeypatch):
+    store = open_store(tmp_path / "x", command="theory")
+    monkeypatch.setattr(type(store), "write", lambda self, rows, **more: "b-1-0-w.parquet")
+    with pytest.raises(InputError, match="on a disk that all machines share"):
+        run_sweep(numbered(1), Compute(half), store, backend="sequential")
+
+
+def test_the_environment_has_no_say_in_the_rows(tmp_path, monkeypatch):
+    """Segments note who computed them; rows do not."""
+    store, _ = swept(theory_sweep({"alpha": [0.2]}), tmp_path / "x")
+    names = store.read().table.column_names
+    assert not {"seconds", "host", "python", "threads"} & set(names)
+    assert sorted(p.name for p in store.folder.iterdir()) == [
+        "rows",
+        "sweep.json",
+    ]

@@ -1,0 +1,23 @@
+"""Small sweeps of the theory, and what runs them."""
+
+from pathlib import Path
+from typing import Any
+
+from carryover.experiments.cells import SweepPlan, plan_sweep
+from carryover.experiments.store import Store, open_store
+from carryover.experiments.sweep import SweepResult, run_sweep
+
+SCALES = [1e-6, 1e-3, 1.0]
+ALPHAS = [0.1, 0.2, 0.3, 1.0]
+
+
+def theory_sweep(over: dict[str, Any] | None = None, **base: Any) -> SweepPlan:
+    """By default 12 cells, three of which fail: with label noise the error diverges at alpha = 1."""
+    tables = {"task": {"overlap": 0.5, "label_noise_std": 0.3}, **base}
+    over = {"network.scale": SCALES, "alpha": ALPHAS} if over is None else over
+    return plan_sweep({"sweep": {"command": "theory"}, "base": tables, "over": over})
+
+
+def swept(plan: SweepPlan, folder: Path, **options: Any) -> tuple[Store, SweepResult]:
+    store = open_store(folder, command=plan.spec.sweep.command)
+    return store, run_sweep(plan.cells, plan.compute, store, **{"backend": "sequential", **options})
