@@ -60,7 +60,8 @@ accuracy = {row["name"]: row["accuracy"]["value"] for row in found.ranking}
 
 # %%
 # Left: the loss on held-out clean digits. Middle: the complexity of the pool's features, as it is (filled) and
-# after the features are brought to unit size (open). Right: the probe; the line is the pixels.
+# after the features are brought to unit size (open); a dot is missing where an encoder has shrunk all features
+# to nothing. Right: the probe; the line is the pixels.
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
 for place, strength in enumerate(STRENGTHS):
     for seed in SEEDS:
@@ -69,9 +70,7 @@ for place, strength in enumerate(STRENGTHS):
         shifted = place + 0.1 * (seed - 1)
         axes[0].plot(shifted, run["pretraining_loss"]["held_out"]["value"], "o", color="#0072b2")
         axes[1].plot(shifted, after["estimate"]["value"], "o", color="#0072b2")
-        if (
-            after["normalized"]["status"] == "ok"
-        ):  # it is not where an encoder has shrunk all features to nothing
+        if after["normalized"]["status"] == "ok":
             axes[1].plot(shifted, after["normalized"]["value"], "o", color="#0072b2", markerfacecolor="none")
         axes[2].plot(shifted, accuracy[f"{strength}-{seed}"], "o", color="#0072b2")
 axes[1].set_yscale("log")
