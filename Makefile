@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 TWO_THREADS := OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=2 MKL_NUM_THREADS=2
 
-.PHONY: demo test test-slow lint bench validate clean install
+.PHONY: demo test test-slow lint docs bench validate clean install
 
 demo: $(VENV)/.installed
 	$(TWO_THREADS) $(BIN)/carryover demo --out demo-report --overwrite
@@ -21,6 +21,11 @@ lint: $(VENV)/.tested-with
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+
+# Strict: a warning is an error.  The gallery is run; pages of it that did not change are not run again.
+docs: $(VENV)/.documented-with
+	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python -m sphinx -W --keep-going -n -q -b html -d docs/_build/doctrees docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 bench: $(VENV)/.tested-with
 	$(TWO_THREADS) $(BIN)/python benchmarks/run.py $(ARGS)
@@ -40,5 +45,9 @@ $(VENV)/.tested-with: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
 
+$(VENV)/.documented-with: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist demo-report .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build dist demo-report docs/_build docs/gallery docs/sg_execution_times.rst .pytest_cache .ruff_cache .import_linter_cache

@@ -123,7 +123,7 @@ def main() -> None:
     for target, budgets in BUDGETS.items():
         config = write_config(target, out)
         lines += [
-            f"### {target}",
+            f"## {target}",
             "",
             "| labels | model | accuracy | best | gain from doubling | asymptote | LogME | TV at least | limit |",
             "|---|---|---|---|---|---|---|---|---|",
