@@ -5,7 +5,7 @@ import pytest
 
 from carryover._core.errors import InputError
 from carryover._core.seeding import derive_generator
-from carryover.experiments.lpft_linear import FT, LP_FT, TIMES, LinearTransferCell, run_linear
+from carryover.experiments.entries.lpft_linear import FT, LP_FT, TIMES, LinearTransferCell, run_linear
 
 
 def errors(row, where):

@@ -19,6 +19,8 @@ class ReproduceCommand:
     """Folder for its rows, table, figure, comparisons and page: a new one, or that of an earlier run."""
     size: Literal["smoke", "small", "full"] = "small"
     """How much is run: smoke (does it run), small (a laptop), full."""
+    data: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder with a folder for each data set (cifar10, cifar100, mnist, ...); by default they come from the hub."""
     list: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print every experiment with what each size costs."""
     backend: Literal["loky", "dask", "ray"] = "loky"
@@ -50,6 +52,7 @@ class ReproduceCommand:
         from carryover.cli.exit_codes import EXIT_DONE, EXIT_NOTHING
         from carryover.cli.sweep import watch_cells
         from carryover.experiments.catalogue import entry_named
+        from carryover.experiments.inputs import Inputs
         from carryover.experiments.reproduction import reproduce
         from carryover.reports.reproduction_page import counted, write_reproduction
 
@@ -59,6 +62,7 @@ class ReproduceCommand:
                 entry,
                 self.size,
                 self.out,
+                inputs=Inputs(self.data),
                 backend=self.backend,
                 address=self.address,
                 workers=self.workers,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from carryover._core.errors import InputError, did_you_mean
 from carryover.experiments.comparisons import Comparison
 from carryover.experiments.compute import Cell, Compute
+from carryover.experiments.inputs import Inputs
 from carryover.experiments.rows import Row
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Size:
-    """``parts`` builds the cells; ``seeds`` are those that are reported."""
+    """``parts`` builds the cells from where the data is; ``seeds`` are those that are reported."""
 
-    parts: Callable[[], tuple[Part, ...]]
+    parts: Callable[[Inputs], tuple[Part, ...]]
     cost: Cost
     seeds: tuple[int, ...] = ()
 

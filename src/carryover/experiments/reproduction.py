@@ -10,6 +10,7 @@ from carryover.experiments.backends import Backend
 from carryover.experiments.comparisons import Comparison
 from carryover.experiments.entry import Entry, Part, SizeName
 from carryover.experiments.identity import environment
+from carryover.experiments.inputs import Inputs
 from carryover.experiments.rows import Row
 from carryover.experiments.store import Store, open_store
 from carryover.experiments.sweep import Progress, SweepResult, run_sweep
@@ -39,6 +40,7 @@ def reproduce(
     size: SizeName,
     folder: str | Path,
     *,
+    inputs: Inputs | None = None,
     backend: Backend = "loky",
     address: str | None = None,
     workers: int = 1,
@@ -47,10 +49,10 @@ def reproduce(
 ) -> Reproduction:
     """Compute the cells that ``folder`` does not have yet, then the table and the comparisons.
 
-    One thread for each cell.  Raises InputError for an unknown size, for options out of range and for a folder that
-    holds something else.
+    ``inputs``: where data sets are, by default the hub.  One thread for each cell.  Raises InputError for an unknown
+    size, for options out of range and for a folder that holds something else.
     """
-    parts = entry.size(size).parts()
+    parts = entry.size(size).parts(inputs or Inputs())
     store = open_store(folder, command=f"reproduce {entry.name}")
     started = time.monotonic()
     found = [

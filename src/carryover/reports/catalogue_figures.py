@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from carryover.experiments.a26_curves import PREDICTED, SIMULATED
-from carryover.experiments.a26_regimes import NAMED
+from carryover.experiments.entries.a26_curves import PREDICTED, SIMULATED
+from carryover.experiments.entries.a26_regimes import NAMED
 from carryover.reports.theory_figures import CurveAxes, curve_figure, regime_figure
 
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from carryover.experiments.a26_values import A26, TYPICAL_SOURCE
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value, exactly
 from carryover.experiments.compute import Compute
 from carryover.experiments.diagonal_networks import EXAMPLES, regime_points
+from carryover.experiments.entries.a26_values import A26, TYPICAL_SOURCE
 from carryover.experiments.entry import Cost, Entry, Part, Size
+from carryover.experiments.inputs import Inputs
 from carryover.experiments.rows import Row
 from carryover.experiments.theory_cells import TheoryCell, labelled_cell, predict_many, predict_one
 from carryover.theory import Network, Task
@@ -29,7 +30,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _parts(every: int) -> tuple[Part, ...]:
+def _parts(every: int, _: Inputs) -> tuple[Part, ...]:
     """The four networks, and every so-manieth point of the map."""
     points = [(NAMED, name, network) for name, network in EXAMPLES.items()]
     points += [(knob, None, Network(*scales)) for knob, *scales in regime_points()[::every]]

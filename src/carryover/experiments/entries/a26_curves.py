@@ -10,10 +10,11 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from carryover._core.results import Estimate
-from carryover.experiments import a26_values as published
 from carryover.experiments.comparisons import Comparison, Published, compare_value, exactly
 from carryover.experiments.compute import Compute
+from carryover.experiments.entries import a26_values as published
 from carryover.experiments.entry import Part
+from carryover.experiments.inputs import Inputs
 from carryover.experiments.rows import Row
 from carryover.experiments.theory_cells import (
     SimulateSpec,
@@ -45,7 +46,7 @@ class Curves:
     tasks: Mapping[str, Task]
     networks: Mapping[str, Network]
 
-    def parts(self, alphas: Sequence[float], simulate: SimulateSpec) -> tuple[Part, ...]:
+    def parts(self, alphas: Sequence[float], simulate: SimulateSpec, _: Inputs) -> tuple[Part, ...]:
         """Predictions at ``alphas``, and simulations at five of them."""
         simulated = Part(tuple(self._cells(SIMULATED_ALPHAS, simulate)), Compute(predict_one))
         return Part(tuple(self._cells(alphas, None)), Compute(predict_one, predict_many)), simulated

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy.integrate import solve_ivp
-from scipy.stats import t as student_t
 
 from carryover._core.errors import InputError, NotComputedError
 from carryover._core.results import Estimate
@@ -23,7 +22,9 @@ from carryover.experiments.comparisons import Comparison, Published, compare_ord
 from carryover.experiments.compute import Cell, Compute
 from carryover.experiments.entry import Cost, Entry, Part, Size
 from carryover.experiments.identity import cell_id
+from carryover.experiments.inputs import Inputs
 from carryover.experiments.rows import Row
+from carryover.experiments.summaries import mean_over_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +103,7 @@ def _flow(pretrained: np.ndarray, head: np.ndarray, scatter: np.ndarray, truth: 
     return np.einsum("tkd,tk->td", features, v)
 
 
-def _parts(seeds: int) -> tuple[Part, ...]:
+def _parts(seeds: int, _: Inputs) -> tuple[Part, ...]:
     cells = []
     for plan in (FT, LP_FT):
         for samples in SAMPLES:
@@ -142,7 +143,7 @@ def _compare(table: "pd.DataFrame") -> tuple[Comparison, ...]:
         what = f"{said}: error of LP-FT outside the data, the largest over all times"
         if samples < k:
             claim = Published(SOURCE, claim="not 0, since X B_0^T has not rank k")
-            found.append(compare_order(f"{what}, mean", claim, _mean(kept)))
+            found.append(compare_order(f"{what}, mean", claim, mean_over_runs(kept)))
             continue
         found.append(compare_value(f"{what} and runs", Published(SOURCE, 0.0), _largest(kept), matters=_ZERO))
         claim = Published(
@@ -152,7 +153,7 @@ def _compare(table: "pd.DataFrame") -> tuple[Comparison, ...]:
             compare_order(
                 f"{said}: the smallest of fine-tuning over all times less that, mean over runs",
                 claim,
-                _mean(bent - kept),
+                mean_over_runs(bent - kept),
             )
         )
     return tuple(found)
@@ -170,15 +171,6 @@ def _largest(values: np.ndarray) -> Estimate:
     if not math.isfinite(largest):
         return Estimate.missing("failed", "a run failed")
     return Estimate(largest, None, (largest, largest), len(values))
-
-
-def _mean(values: np.ndarray) -> Estimate:
-    n, mean = len(values), float(values.mean())
-    if not math.isfinite(mean):
-        return Estimate.missing("failed", "a run failed")
-    std_error = float(values.std(ddof=1)) / math.sqrt(n)
-    half = float(student_t.ppf(0.975, n - 1)) * std_error
-    return Estimate(mean, std_error, (mean - half, mean + half), n)
 
 
 LPFT = Entry(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from carryover.experiments import a26_values as published
-from carryover.experiments.a26_curves import (
+from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value, exactly
+from carryover.experiments.diagonal_networks import EXAMPLES, FIGURE3_NETWORKS, FIGURE3_TASKS, FIGURE5_TASKS
+from carryover.experiments.entries import a26_values as published
+from carryover.experiments.entries.a26_curves import (
     GRID,
     Curves,
     curve_table,
@@ -16,8 +18,6 @@ from carryover.experiments.a26_curves import (
     predicted_error,
     simulated_against_exact,
 )
-from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value, exactly
-from carryover.experiments.diagonal_networks import EXAMPLES, FIGURE3_NETWORKS, FIGURE3_TASKS, FIGURE5_TASKS
 from carryover.experiments.entry import Cost, Entry, Size
 from carryover.experiments.theory_cells import SimulateSpec
 

@@ -1,0 +1,1 @@
+"""Named experiments: they prepare inputs, run the library, and keep rows."""
