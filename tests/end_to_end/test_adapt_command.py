@@ -171,7 +171,7 @@ def test_a_damaged_predictor_is_refused(config, tmp_path, capsys):
     assert run(["predict", str(tmp_path / "run"), stripes, "--out", str(tmp_path / "p.csv")]) == 2
     assert "missing or corrupt" in capsys.readouterr().err
     assert run(["predict", str(tmp_path), stripes, "--out", str(tmp_path / "p.csv")]) == 2
-    assert "holds no predictor" in capsys.readouterr().err
+    assert "holds no finished run of carryover adapt" in capsys.readouterr().err
     assert run(["predict", str(tmp_path / "run"), stripes, "--out", str(tmp_path / "p.txt")]) == 2
     assert "must end in .parquet or .csv" in capsys.readouterr().err
 

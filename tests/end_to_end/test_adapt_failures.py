@@ -72,7 +72,7 @@ def test_where_no_plan_is_finished_the_sentence_says_why(config, tmp_path, capsy
     assert 'Try a smaller learning rate, or keep = "best_on_validation"' in said
     assert not (tmp_path / "run" / "result.json").exists()
     assert run(["predict", str(tmp_path / "run"), str(tmp_path / "stripes.parquet")]) == 2
-    assert "holds no predictor" in capsys.readouterr().err
+    assert "holds no finished run of carryover adapt" in capsys.readouterr().err
 
 
 def test_a_divergence_after_good_weights_is_a_warning(config, tmp_path, capsys):

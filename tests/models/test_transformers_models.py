@@ -244,5 +244,6 @@ def test_a_hub_that_cannot_be_reached_is_said_so(monkeypatch):
         raise OSError(f"We couldn't connect to the hub to load {place}")
 
     monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", refuse)
-    with pytest.raises(InputError, match=r"model 'm': someone/vit could not be read: We couldn't connect"):
+    said = r"model 'm': there is no folder someone/vit; as a hub id it could not be read: We couldn't connect"
+    with pytest.raises(InputError, match=said):
         load("someone/vit")

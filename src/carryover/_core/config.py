@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from carryover._core.errors import InputError
 from carryover._core.strict import read_toml
 
 
@@ -97,8 +98,10 @@ def _anchor_path(value: str, folder: Path) -> str:
     return value
 
 
-def _override(tables: dict[str, Any], keys: Sequence[str], value: Any) -> dict[str, Any]:
+def _override(tables: Any, keys: Sequence[str], value: Any) -> dict[str, Any]:
     head, *rest = keys
+    if not isinstance(tables, dict):
+        raise InputError(f"key {'.'.join(keys)} leads through {tables!r}, which is no table")
     if not rest:
         return {**tables, head: value}
-    return {**tables, head: _override(dict(tables.get(head) or {}), rest, value)}
+    return {**tables, head: _override(tables.get(head) or {}, rest, value)}

@@ -86,8 +86,12 @@ def load_predictor(folder: str | Path, *, device: str = "cpu") -> Predictor:
     model = Path(folder).expanduser() / "model"
     try:
         record = json.loads((model / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{folder} holds no finished run of carryover adapt: there is no {model / RECORD}"
+        ) from error
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder} holds no predictor of an adaptation run: {error}") from error
+        raise InputError(f"{model / RECORD} could not be read: {error}") from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise InputError(f"{model / RECORD} is not of this version: its schema is not {SCHEMA!r}")
     weights = model / WEIGHTS

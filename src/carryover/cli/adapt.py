@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from carryover.cli.diagnose import TargetFlags
+from carryover.cli.overrides import SetFlag, assigned
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class AdaptCommand:
     four more runs of it."""
     forecast: bool | None = None
     """Whether plans are forecast before they run (default: yes)."""
+    assign: SetFlag = ()
+    """Any other key of the config, such as train.flip=0.5. Repeat."""
     seed: int | None = None
     """Seed of everything random."""
     device: str = "cpu"
@@ -74,7 +77,7 @@ class AdaptCommand:
         for table in ("target", "train"):
             values = dataclasses.asdict(getattr(self, table))
             flags |= {f"{table}.{key}": value for key, value in values.items()}
-        return flags
+        return flags | assigned(self.assign)
 
 
 def adapt_and_report(spec: Any, out: Path, *, device: str, threads: int, console: Any) -> int:

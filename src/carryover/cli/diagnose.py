@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import tyro
 
+from carryover.cli.overrides import SetFlag, assigned
+
 
 @dataclass(frozen=True)
 class TargetFlags:
@@ -60,6 +62,8 @@ class DiagnoseCommand:
     """Show this run of carryover adapt on one of the models, in place of the config's adaptations. Repeat."""
     target: TargetFlags = field(default_factory=TargetFlags)
     measure: MeasureFlags = field(default_factory=MeasureFlags)
+    assign: SetFlag = ()
+    """Any other key of the config, such as measure.max_rows=20000. Repeat."""
     seed: int | None = None
     """Seed of everything random."""
     overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -109,7 +113,7 @@ class DiagnoseCommand:
         for table in ("target", "measure"):
             values = dataclasses.asdict(getattr(self, table))
             flags |= {f"{table}.{key}": value for key, value in values.items()}
-        return flags
+        return flags | assigned(self.assign)
 
 
 @dataclass(frozen=True)

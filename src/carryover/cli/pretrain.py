@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from carryover.cli.overrides import SetFlag, assigned
+
 
 @dataclass(frozen=True)
 class DataFlags:
@@ -70,6 +72,8 @@ class PretrainCommand:
     """Folder, Parquet file or hub id of unlabelled downstream images, for the regulariser."""
     image_size: int | None = None
     """Resize all images to squares of this side."""
+    assign: SetFlag = ()
+    """Any other key of the config, such as train.warmup_steps=10. Repeat."""
     seed: int | None = None
     """Seed of everything random."""
     device: str = "cpu"
@@ -105,7 +109,7 @@ class PretrainCommand:
         for table in ("data", "regularizer", "train"):
             values = dataclasses.asdict(getattr(self, table))
             flags |= {f"{table}.{key}": value for key, value in values.items()}
-        return flags
+        return flags | assigned(self.assign)
 
     def _settings(self) -> dict[str, Any]:
         names = ("device", "checkpoint_every", "log_every", "threads", "tracker")

@@ -105,7 +105,8 @@ def _load_config(place: str) -> Any:
         # False and not unset: unset would ask on the terminal whether to run the checkpoint's code.
         return AutoConfig.from_pretrained(place, trust_remote_code=False)
     except Exception as error:  # OSError, ValueError, KeyError, JSON and hub errors
-        raise InputError(f"{place} could not be read: {_first_sentences(error)}") from error
+        found = place if Path(place).exists() else f"there is no folder {place}; as a hub id it"
+        raise InputError(f"{found} could not be read: {_first_sentences(error)}") from error
 
 
 def _first_sentences(error: Exception) -> str:

@@ -57,6 +57,10 @@ class TrainSpec:
         for name in ("batch_size", "downstream_batch"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be >= 1, got {getattr(self, name)}")
+        if not 0 <= self.warmup_steps <= self.steps:
+            raise InputError(
+                f"warmup_steps must lie in [0, steps] = [0, {self.steps}], got {self.warmup_steps}"
+            )
 
 
 @dataclass(frozen=True)
