@@ -35,8 +35,11 @@ def test_predict_prints_a_table_and_draws_the_curve(capsys, tmp_path):
     picture = tmp_path / "curve.png"
     command = ["theory", "predict", "--alpha", ".1", ".3", *FLAGS, "--plot", str(picture)]
     assert run(command) == 0
-    printed = " ".join(capsys.readouterr().out.split())
-    assert "0.371454" in printed and "IV: rich" in printed
+    printed = capsys.readouterr().out
+    assert "0.371454" in printed
+    assert (
+        "pretraining dependence PD -0.184: regime IV: rich, pretraining-dependent\n" in printed
+    )  # on one line
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert run(command) == 2
     assert "--overwrite" in capsys.readouterr().err

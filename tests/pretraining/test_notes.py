@@ -10,6 +10,7 @@ from PIL import Image as Picture
 from carryover._core.errors import InputError
 from carryover._core.strict import build
 from carryover.pretraining.data import load_run_data
+from carryover.pretraining.result import _whether_it_learned
 from carryover.pretraining.run import pretrain
 from carryover.pretraining.specs import PretrainSpec
 
@@ -85,3 +86,9 @@ def test_a_broken_image_is_named_by_role_and_row(tmp_path, grey):
     broken = stored(tmp_path / "broken.parquet", images)
     with pytest.raises(InputError, match=r"^\[downstream\] the image in row 7 of broken.parquet"):
         load_run_data(spec_of(grey, downstream={"path": broken}))
+
+
+@pytest.mark.parametrize(("held_out", "word"), [(0.43, "near"), (0.73, "above")])
+def test_a_run_that_learned_nothing_says_on_which_side_it_ended(held_out, word):
+    assert f"{held_out:.3f} is {word} 0.438" in _whether_it_learned(held_out, 0.438)[0]
+    assert _whether_it_learned(0.2, 0.438) == []

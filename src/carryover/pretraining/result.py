@@ -85,6 +85,6 @@ def _whether_it_learned(held_out: float, naive: float) -> list[str]:
     if held_out <= NOTHING_LEARNED * naive:
         return []
     return [
-        f"The held-out loss {held_out:.3f} is near {naive:.3f}, that of "
+        f"The held-out loss {held_out:.3f} is {'above' if held_out > naive else 'near'} {naive:.3f}, that of "
         "predicting every patch's mean: this run has learned next to nothing. Train longer or mask less."
     ]

@@ -49,12 +49,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, captio
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, caption=caption, caption_justify="left", pad_edge=False)
+    table, console = Table(box=None, pad_edge=False), Console()
     for place, column in enumerate(columns):
         table.add_column(column, justify="left" if place == 0 or column == "status" else "right")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console.print(table)
+    if caption is not None:  # not the table's own caption, which is folded to the table's width
+        console.print(caption, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_json(record: Mapping[str, Any]) -> None:
