@@ -38,7 +38,7 @@ def test_predict_prints_a_table_and_draws_the_curve(capsys, tmp_path):
     printed = capsys.readouterr().out
     assert "0.371454" in printed
     assert (
-        "pretraining dependence PD -0.184: regime IV: rich, pretraining-dependent\n" in printed
+        "pretraining dependence PD -0.183: regime IV: rich, pretraining-dependent\n" in printed
     )  # on one line
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert run(command) == 2
