@@ -1,4 +1,4 @@
-"""What ``ranking_small_n`` is compared with: taus measured on synthetic hubs, the orders they imply, and controls."""
+"""What ``ranking_small_n`` is compared with: taus of synthetic hubs, the orders they imply, and controls."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -53,7 +53,7 @@ class Claim:
 
 
 def compare(table: "pd.DataFrame") -> tuple[Comparison, ...]:
-    """Published taus (of other hubs: not comparable), their order, open questions, and the pretrained encoders.
+    """Published taus (of other hubs: not comparable), their order, open questions, the pretrained encoders.
 
     Intervals of the orders hold jointly at 95 % (Bonferroni over all of them).
     """
@@ -115,7 +115,8 @@ def _order(table: "pd.DataFrame", claim: Claim, confidence: float) -> Comparison
         what = f"{claim.labels} labels: accuracy that {lost} loses, less what {less} loses"
     else:
         signs = (claim.better, claim.worse)
-        what = f"{claim.labels} labels: Kendall's tau of {CALLED[claim.better]} less that of {CALLED[claim.worse]}"
+        high, low = (CALLED[score] for score in signs)
+        what = f"{claim.labels} labels: Kendall's tau of {high} less that of {low}"
     for score in signs:
         if missing := _absent(table, score):
             return compare_order(what, claim.published, missing)
@@ -153,8 +154,8 @@ def _control(table: "pd.DataFrame", name: str) -> Comparison:
     own = table[table["kind"] == CANDIDATE].pivot(index="target", columns="name", values="accuracy")
     own = own.reindex(list(dict.fromkeys(table["target"])))
     claim = (
-        "pretraining helps on these targets; an encoder that it does not help stays in the hub, as poor candidates do "
-        "in any, and nothing is concluded from it"
+        "pretraining helps on these targets; an encoder that it does not help stays in the hub, as poor candidates "
+        "do in any, and nothing is concluded from it"
     )
     return compare_order(
         f"control, {name}: accuracy with all labels, pretrained less before training, mean over targets",

@@ -1,4 +1,4 @@
-"""The candidates of a hub and what each gives for a target's images: features, and its source head's probabilities."""
+"""The candidates of a hub and what each gives for images: features, and its source head's probabilities."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ _LAYERS: Mapping[str, tuple[str, int]] = {
     "resnet20": ("layer2", 4),
     "resnet56": ("layer3", 4),
     _RANDOM: ("layer3", 4),
-}  # by network the layer that, averaged on a grid of so many cells a side, is a candidate beside its pooled features
+}  # by network a layer that, averaged on a grid of so many cells a side, is a candidate beside the pooled features
 _PIXELS = Preprocessing(image_size=(16, 16))
 _BATCH = 256
 
@@ -46,8 +46,8 @@ class Candidate:
 def hub_candidates(hub: Hub, images: ImageColumn, pool: np.ndarray, shared: Path) -> list[Candidate]:
     """Every candidate's features of ``images``, RGB of 32 x 32.
 
-    PCA is fitted to the images ``pool``, without labels.  Encoders are pretrained in ``shared`` by whichever cell needs
-    them first.
+    PCA is fitted to the images ``pool``, without labels.  Encoders are pretrained in ``shared`` by whichever cell
+    needs them first.
     """
     return [
         *(one for network in _residual(hub) for one in _with_layer(network, images)),

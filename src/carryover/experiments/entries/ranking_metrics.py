@@ -13,8 +13,9 @@ from carryover._core.errors import InputError
 class Judged:
     """``tau``: Kendall's tau-b of scores and truth, 0 where all scores are equal.
 
-    ``regret``: what the pick loses against the best; ``top1``: whether it is the best.  Both are expectations where
-    several scores are the highest, one of which is picked at random.  ``missing``: candidates without a finite score.
+    ``regret``: what the pick loses against the best; ``top1``: whether it is the best.  Both are expectations
+    where several scores are the highest, one of which is picked at random.  ``missing``: candidates without a
+    finite score.
     """
 
     tau: float

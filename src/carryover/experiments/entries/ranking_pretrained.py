@@ -1,4 +1,4 @@
-"""Encoders that a hub has from the library's own pretraining, each beside the same network before training."""
+"""Encoders of a hub from the library's own pretraining, each beside the same network before training."""
 
 import time
 from collections.abc import Iterator, Mapping

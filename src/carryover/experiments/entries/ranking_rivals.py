@@ -45,7 +45,7 @@ def installed() -> tuple[tuple[str, str], ...]:
 
 
 def ask(name: str, problems: Path) -> Result:
-    """:data:`Answers` of one rival about the candidates and draws in ``problems``; failed where it did not answer."""
+    """:data:`Answers` of one rival about what is in ``problems``; failed where it did not answer."""
     program = Path(os.environ.get(VARIABLE, ".")) / name / "score"
     if not program.is_file():
         return Result(status="failed", reason=f"{name} is not installed: {VARIABLE} names no folder with it")
@@ -76,8 +76,8 @@ def write_problems(
     source: Mapping[str, np.ndarray],
     draws: Mapping[str, np.ndarray],
 ) -> None:
-    """The file that rivals read: labels (n,), features (n, d) and source probabilities (n, z) by candidate, rows by
-    draw.
+    """The file that rivals read: labels (n,), by candidate features (n, d) and source probabilities (n, z), by
+    draw rows.
     """
     arrays = {f"features/{key}": rows for key, rows in features.items()}
     arrays |= {f"source/{key}": rows for key, rows in source.items()}

@@ -1,4 +1,4 @@
-"""Every score of every candidate on every draw of labels: ours, other implementations', and how well each chooses."""
+"""Every score of every candidate on every draw of labels, ours and others', and how well each chooses."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ Values = Mapping[tuple[str, str], Mapping[Draw, Float[np.ndarray, " m"]]]
 
 @dataclass(frozen=True)
 class Pool:
-    """What labels are drawn from: features (n, d) and source probabilities (n, z) by candidate, class codes (n,)."""
+    """What labels are drawn from: by candidate features (n, d) and source probabilities (n, z), class codes (n,)."""
 
     features: Mapping[str, Float[np.ndarray, "n d"]]
     source: Mapping[str, Float[np.ndarray, "n z"]]
@@ -80,7 +80,9 @@ def _evaluate(pool: Pool, name: str, rows: np.ndarray, *, seed: int) -> dict[str
 
 
 def their_scores(rival: str, pool: Pool, draws: Mapping[Draw, np.ndarray], folder: Path) -> Result:
-    """:data:`Values` of one other implementation, its scores named ``RIVAL.SCORE``; failed where it did not answer."""
+    """:data:`Values` of another implementation, whose scores are named ``RIVAL.SCORE``; failed where it did not
+    answer.
+    """
     problems = folder / f"{rival}.npz"
     named = {draw: f"{draw[0]}-{draw[1]}" for draw in draws}
     try:
@@ -110,8 +112,8 @@ def judged_columns(
 ) -> Row:
     """How well each score finds the best candidate, means over the draws of each number of labels.
 
-    ``truth``: accuracy with all labels; ``at_n``: with the labels of the draw.  Also the standard error of tau over
-    draws (None for one), the mean number of candidates without a value, and the number of draws.
+    ``truth``: accuracy with all labels; ``at_n``: with the labels of the draw.  Also the standard error of tau
+    over draws (None for one), the mean number of candidates without a value, and the number of draws.
     """
     row: Row = {}
     for (hub, score), by_draw in found.items():

@@ -1,13 +1,14 @@
 """Which score finds the best checkpoint with 20 to 500 labels, on real features of widths 64 to 1,024.
 
-A hub of candidates (two checkpoints and a layer of each, the same with random weights, four encoders of the library and
-the same before training, pixels, PCA, random filters) is scored on each target from a few labels.  Truth is the test
-accuracy of a logistic probe with all labels of the target's pool, which none of the scores is; beside it (``_at_n``)
-that of a ridge probe with the very labels that the scores see.  The baseline is the leave-one-out ridge probe.  Other
-implementations answer as released (``ranking_rivals``).  A candidate without a finite score ranks below the others.
+A hub of candidates (two checkpoints and a layer of each, the same with random weights, four encoders of the
+library and the same before training, pixels, PCA, random filters) is scored on each target from a few labels.
+Truth is the test accuracy of a logistic probe with all labels of the target's pool, which none of the scores is;
+beside it (``_at_n``) that of a ridge probe with the very labels that the scores see.  The baseline is the
+leave-one-out ridge probe.  Other implementations answer as released (``ranking_rivals``), on the first draws where
+they are slow.  A candidate without a finite score ranks below the others.
 
 The target is the unit: intervals are Student's over targets, each the mean over its draws of labels.  Hubs of three
-seeds take turns.  Targets of one data set share images' style, which those intervals do not know.
+seeds take turns.  Targets of one data set are alike in style, which those intervals do not know.
 """
 
 from collections.abc import Mapping, Sequence
@@ -213,7 +214,7 @@ _FULL = Scale(
 )
 RANKING = Entry(
     name="ranking_small_n",
-    description="Which score finds the best checkpoint with 20 to 500 labels, on real features of several widths.",
+    description="Which score finds the best checkpoint with 20 to 500 labels, on real features.",
     sizes={
         "smoke": Size(partial(_parts, _SMOKE), Cost(25.0), seeds=_SMOKE.seeds),
         "small": Size(partial(_parts, _SMALL), Cost(3000.0, measured=False), seeds=_SMALL.seeds),

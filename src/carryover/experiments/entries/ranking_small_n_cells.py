@@ -112,7 +112,7 @@ def accuracy_with_all(name: str, pool: Pool, held_out: HeldOut, *, seed: int) ->
 
 
 def accuracies_with(rows: Int[np.ndarray, " n"], pool: Pool, held_out: HeldOut) -> dict[str, float]:
-    """By candidate the test accuracy of a ridge probe on the labelled rows, its penalty chosen by leave-one-out."""
+    """By candidate the test accuracy of a ridge probe on the labelled rows; leave-one-out chooses its penalty."""
     return {
         name: _accuracy(
             ridge_scores(

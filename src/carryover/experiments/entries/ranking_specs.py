@@ -1,4 +1,4 @@
-"""What a cell of ``ranking_small_n`` is: a target, a hub of candidates, and how many labels are drawn how often."""
+"""What a cell of ``ranking_small_n`` is: a target, a hub of candidates, how many labels are drawn how often."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ START = ", before training"
 
 @dataclass(frozen=True)
 class Target:
-    """A labelled data set: those rows of ``split`` whose ``column`` holds one of ``kept`` (all without a column).
+    """A labelled data set: rows of ``split`` whose ``column`` holds one of ``kept`` (all without a column).
 
     At most ``max_images`` images, stratified; truth is measured on ``test_share`` of them, the rest is the pool.
     """
@@ -53,8 +53,9 @@ class Pretrained:
 
 @dataclass(frozen=True)
 class Hub:
-    """The candidates; ``seed`` draws random weights and pretraining.  Baselines (pixels, PCA, random filters) are in
-    every hub.
+    """The candidates; ``seed`` draws random weights and pretraining.
+
+    Pixels, PCA, random filters and a ResNet-20 with random weights are in every hub.
     """
 
     checkpoints: tuple[Checkpoint, ...]
@@ -64,7 +65,7 @@ class Hub:
 
 @dataclass(frozen=True)
 class Rival:
-    """Another implementation, its release, and how many of the draws of each number of labels it is asked about."""
+    """Another implementation, its release, and how many draws of each number of labels it is asked about."""
 
     name: str
     release: str
@@ -97,7 +98,7 @@ WIDTH, CHANCE = "width", "chance"
 """Controls: the number of features as a score, and a constant, which picks at random."""
 METRICS = ("tau", "regret", "top1")
 AT_N = "_at_n"
-"""What is appended to a metric where truth is the accuracy of a probe fitted to the very labels that scores see."""
+"""Appended to a metric where truth is the accuracy of a probe fitted to the very labels that scores see."""
 CANDIDATE, SCORE = "candidate", "score"
 
 
