@@ -47,7 +47,7 @@ def test_a_hub_without_files_has_random_and_plain_features_of_several_widths(tmp
 def test_an_encoder_is_trained_once_and_stands_beside_its_start(tmp_path):
     generator = np.random.default_rng(1)
     write_images(tmp_path / "data", generator.integers(0, 256, (70, 12, 12), dtype=np.uint8), [0] * 70)
-    one = Pretrained("denoising, MNIST", str(tmp_path / "data"), 2, 70)
+    one = Pretrained("denoising, MNIST", str(tmp_path / "data"), 20, 70)
     spec, hub = pretrain_spec(one, 7), Hub((), (one,), 7)
     trained, start = pretrained_encoders(hub, tmp_path / "shared")
     assert start.name == trained.name + START
