@@ -27,6 +27,7 @@ from carryover.experiments.entries.ranking_specs import (
 from carryover.measures.leep import leep
 from carryover.measures.logme import logme
 from carryover.measures.ridge import fit_ridge_path
+from carryover.reports.figures_ranking import ranking_figure
 
 
 def tau_by_hand(scores, truth):
@@ -246,3 +247,15 @@ def test_a_rival_that_gave_no_answer_has_rows_that_say_so():
     found = table[table["name"] == "thuml.logme"]
     assert found[["status", "reason"]].to_numpy().tolist() == [["failed", "thuml ended with 1: x"]]
     assert table.loc[table["name"] == "logme", "status"].tolist() == ["ok"]
+
+
+def test_the_figure_has_a_line_for_each_score_and_bars_where_there_are_several_targets():
+    table = made_up(noise=1e-3, without=("tllib.transrate",))
+    figure = ranking_figure(table)
+    tau, regret = figure.axes
+    labels = [line.get_label() for line in tau.get_lines()]
+    assert "exact evidence" in labels and "TransRate as released (TLlib)" not in labels
+    drawn = dict(zip(labels, tau.get_lines(), strict=True))["exact evidence"]
+    assert drawn.get_ydata() == pytest.approx(table.loc[table["name"] == "logme", "tau"].mean())
+    assert len(tau.containers) == len(regret.containers) == 3
+    assert not ranking_figure(table[table["target"] == "target 0"]).axes[0].containers

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -37,6 +38,7 @@ _NAMES = {
     "transformer_ranker.h_score": "H-score as released (transformer-ranker)",
     WIDTH: "the number of features",
 }
+_WITH_BARS = ("ridge_loo", "logme", "thuml.logme")
 _PANELS = (
     ("tau", "Kendall's tau, mean over targets"),
     ("regret", "accuracy that the pick loses, mean over targets"),
@@ -65,20 +67,13 @@ def ranking_figure(table: pd.DataFrame) -> Figure:
 def _draw(axes: Axes, own: pd.DataFrame, score: str, *, metric: str) -> None:
     colour, dashes = _LINES[score]
     sizes = sorted({int(n) for n in own["labels"]})
-    found = [mean_over_runs(own.loc[own["labels"] == n, metric].to_numpy()) for n in sizes]
-    axes.plot(sizes, [one.value for one in found], dashes, color=colour, linewidth=1.6, label=_NAMES[score])
-    if score in ("ridge_loo", "logme", "thuml.logme"):
-        reach = [0.0 if one.interval is None else one.interval[1] - one.value for one in found]
-        axes.errorbar(
-            sizes,
-            [one.value for one in found],
-            yerr=reach,
-            fmt="o",
-            markersize=3,
-            color=colour,
-            capsize=2,
-            linewidth=0.9,
-        )
+    values = [own.loc[own["labels"] == n, metric].to_numpy() for n in sizes]
+    means = [float(np.mean(one)) for one in values]
+    axes.plot(sizes, means, dashes, color=colour, linewidth=1.6, label=_NAMES[score])
+    if score in _WITH_BARS and all(len(one) > 1 for one in values):
+        ends = [mean_over_runs(one).interval for one in values]
+        reach = [high - mean for (_, high), mean in zip(ends, means, strict=True)]
+        axes.errorbar(sizes, means, yerr=reach, fmt="o", markersize=3, color=colour, capsize=2, linewidth=0.9)
 
 
 def _style(axes: Axes, label: str) -> None:
