@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from carryover.experiments.entries.a26_curves import PREDICTED, SIMULATED
 from carryover.experiments.entries.a26_regimes import NAMED
+from carryover.reports.figures_ranking import ranking_figure
 from carryover.reports.theory_figures import CurveAxes, curve_figure, regime_figure
 
 
@@ -43,10 +44,12 @@ FIGURES: Mapping[str, Callable[[pd.DataFrame], Figure]] = {
     "a26_figure3": _curves,
     "a26_figure5": _curves,
     "lpft": _linear_transfer,
+    "ranking_small_n": ranking_figure,
 }
 CAPTIONS: Mapping[str, str] = {
     "a26_figure2": "Order against pretraining dependence as one scale moves; lines with dots hold the others.",
     "a26_figure3": "Lines: exact predictions. Dots: means of simulated tasks with two standard errors.",
     "a26_figure5": "Lines: exact predictions. Dots: means of simulated tasks with two standard errors.",
     "lpft": "Squared error of the linear function where there is no data, mean over runs (|w| = 1).",
+    "ranking_small_n": "How well scores rank a hub, and what their picks lose. Bars: 95 % over targets.",
 }
