@@ -1,5 +1,7 @@
 """A folder of feature files is the file of all their rows."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ CUTS = (0, 17, 18, 50)
 
 def write(folder, suffix=".npz", **more):
     folder.mkdir()
-    for number, (start, stop) in enumerate(zip(CUTS, CUTS[1:], strict=False)):
+    for number, (start, stop) in enumerate(itertools.pairwise(CUTS)):
         parts = {key: value[start:stop] for key, value in more.items()}
         save_features(folder / f"{number:02d}{suffix}", X[start:stop], **parts)
     return folder
@@ -60,7 +62,9 @@ def test_labels_of_a_folder_may_lie_beside_it(tmp_path):
     np.testing.assert_array_equal(open_features(folder, labels=tmp_path / "labels.npy").labels, Y)
     assert open_features(folder).labels is None
     np.save(tmp_path / "labels.npy", Y[:9])
-    with pytest.raises(InputError, match=r"labels.npy, labels must be a vector with one entry for each of 50"):
+    with pytest.raises(
+        InputError, match=r"labels.npy, labels must be a vector with one entry for each of 50"
+    ):
         open_features(folder, labels=tmp_path / "labels.npy")
 
 
@@ -88,7 +92,9 @@ def test_ids_and_groups_must_mean_the_same_in_every_file(tmp_path):
         open_features(write(tmp_path / "ids", ids=np.concatenate([np.arange(18), np.arange(32)])))
     groups = np.array(["a", "b"])[np.arange(50) % 2]
     np.testing.assert_array_equal(open_features(write(tmp_path / "npz", groups=groups)).groups, groups)
-    with pytest.raises(InputError, match="groups in .safetensors files, where they are numbers of each file alone"):
+    with pytest.raises(
+        InputError, match=r"groups in \.safetensors files, where they are numbers of each file alone"
+    ):
         open_features(write(tmp_path / "safe", ".safetensors", groups=groups))
 
 

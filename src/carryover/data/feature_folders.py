@@ -27,7 +27,9 @@ class JoinedRows:
     def __init__(self, parts: Sequence[FeatureRows], *, path: Path) -> None:
         self._parts = tuple(parts)
         self._ends = np.cumsum([len(part) for part in self._parts])
-        self._streamed = StreamedRows(self._blocks_of_parts, (int(self._ends[-1]), parts[0].shape[1]), path=path)
+        self._streamed = StreamedRows(
+            self._blocks_of_parts, (int(self._ends[-1]), parts[0].shape[1]), path=path
+        )
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -62,10 +64,12 @@ class JoinedRows:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The feature files of a folder, in the order of their names; InputError where there are none, or of two formats."""
+    """The feature files of a folder, in the order of their names; InputError for none, and for several formats."""
     files = sorted(path for path in folder.iterdir() if _is_features(path))
     if not files:
-        raise InputError(f"{folder} is a folder without a feature file: give a file or files ({', '.join(SUFFIXES)})")
+        raise InputError(
+            f"{folder} is a folder without a feature file: give a file or files ({', '.join(SUFFIXES)})"
+        )
     formats = sorted({path.suffix.lower() for path in files})
     if len(formats) > 1:
         raise InputError(f"{folder} has feature files of several formats ({', '.join(formats)}): keep one")
@@ -97,7 +101,9 @@ def join(folder: Path, parts: Sequence["FeatureFile"]) -> "FeatureFile":
         for key in ("features", "source_probabilities"):
             widths = [getattr(one, key).shape[1] for one in (first, other) if getattr(one, key) is not None]
             if len(set(widths)) > 1:
-                raise InputError(f"{other.path} has {widths[1]} {key} and {first.path.name} beside it {widths[0]}")
+                raise InputError(
+                    f"{other.path} has {widths[1]} {key} and {first.path.name} beside it {widths[0]}"
+                )
     if first.groups is not None and first.path.suffix.lower() == ".safetensors":
         raise InputError(
             f"{folder} has groups in .safetensors files, where they are numbers of each file alone: write .npz"
@@ -126,7 +132,9 @@ def _vector(folder: Path, values: Sequence[np.ndarray | None], key: str) -> np.n
     if any(one is None for one in values):
         return None
     if len({one.dtype.kind in "biuf" for one in values}) > 1:
-        raise InputError(f"{folder} has {key} that are text in one file and numbers in another: write them alike")
+        raise InputError(
+            f"{folder} has {key} that are text in one file and numbers in another: write them alike"
+        )
     return np.concatenate(values)
 
 

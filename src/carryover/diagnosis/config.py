@@ -32,8 +32,8 @@ def read_config(
     """The spec of a config file (or of the same tables as a mapping), with flags laid over it.
 
     ``models``: NAME=PATH each, a folder of a pretraining run or in transformers format, a factory ``file.py:function``
-    or a features file by its ending (or a folder of them).  ``overrides``: dotted keys such as ``target.n_labels``; None leaves the config's
-    value.
+    or a features file by its ending (or a folder of them).  ``overrides``: dotted keys such as ``target.n_labels``;
+    None leaves the config's value.
     Relative paths in a file count from the file's folder.  Raises InputError for unknown keys and wrong types.
     """
     tables = read_tables(config, overrides=overrides, path_keys=PATH_KEYS)
@@ -61,6 +61,8 @@ def model_kind_of(path: str) -> str:
     file, colon, function = path.rpartition(":")
     if colon and function.isidentifier() and (file.endswith(".py") or "/" not in file):
         return "factory"
-    if (Path(path).suffix in SUFFIXES and not Path(path).is_dir()) or is_feature_folder(Path(path).expanduser()):
+    if (Path(path).suffix in SUFFIXES and not Path(path).is_dir()) or is_feature_folder(
+        Path(path).expanduser()
+    ):
         return "features"
     return "path"

@@ -4,6 +4,7 @@ Workers write rows to the store themselves, and the driver looks there for progr
 results over one by one, and what was written is safe from whatever stops the driver.
 """
 
+import dataclasses
 import hashlib
 import random
 import threading
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from joblib import delayed
 
@@ -19,6 +21,9 @@ from carryover.experiments.backends import Backend, check_backend, running
 from carryover.experiments.compute import Cell, Compute
 from carryover.experiments.store import ROWS, Segment, Store
 from carryover.experiments.worker import Batch, BatchResult, compute_batch
+
+if TYPE_CHECKING:
+    from carryover.experiments.cells import SweepPlan
 
 LEAST_IN_BATCH, MOST_IN_BATCH = 16, 512
 BATCHES_EACH = 8
@@ -53,6 +58,29 @@ class SweepResult:
     n_failed: int
     n_left: int
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """Cells that need the results of all others, with a store of their own; ``notes``: what was done and found."""
+
+    store: Store
+    cells: tuple[Cell, ...]
+    compute: Compute
+    notes: tuple[str, ...] = ()
+
+
+def run_plan(plan: "SweepPlan", store: Store, **options: Any) -> SweepResult:
+    """:func:`run_sweep` of a plan's cells, then of those that follow from their results, where there are any."""
+    found = run_sweep(plan.cells, plan.compute, store, **options)
+    if plan.follow_up is None:
+        return found
+    then = plan.follow_up(store, plan.cells)
+    second = run_sweep(then.cells, then.compute, then.store, **{**options, "limit": None})
+    notes = (*found.notes, *then.notes)
+    if second.n_failed:
+        notes += (f"{second.n_failed} of {second.n_cells} second looks at the rows failed.",)
+    return dataclasses.replace(found, notes=notes)
 
 
 def run_sweep(
