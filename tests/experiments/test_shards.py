@@ -1,5 +1,8 @@
 """Feature extraction in shards: the bits of one extraction, its measures from sums, and a diagnosis of the whole."""
 
+import errno
+from contextlib import contextmanager
+
 import pandas as pd
 import pytest
 from sweep_examples import swept_plan
@@ -10,7 +13,7 @@ from carryover.cli.main import run
 from carryover.data.feature_files import open_features
 from carryover.data.feature_writer import save_features
 from carryover.diagnosis.pipeline import diagnose
-from carryover.experiments import feature_cells
+from carryover.experiments import feature_cells, merged_shards
 from carryover.experiments.cells import plan_sweep
 from carryover.experiments.merged_shards import merged_models
 from carryover.experiments.shard_measures import measures_of
@@ -240,6 +243,30 @@ def test_another_data_set_under_the_same_name_has_a_folder_of_its_own(images, tm
     names = [one.name for one in merged_models(store)]
     assert names[0] == "pixels" and len(names) == 2 and names[1].startswith("pixels-")
     assert [len(open_features(folder_of(store, name)).features) for name in names] == [120, 40]
+
+
+def test_a_folder_that_another_driver_made_meanwhile_is_taken(images, tmp_path, monkeypatch):
+    over = {"model": [{"baseline": "pixels"}]}
+    made = merged_shards.folder_written_whole
+
+    @contextmanager
+    def twice(folder):
+        with made(folder) as partial:
+            yield partial
+        raise OSError(errno.ENOTEMPTY, "is not empty")
+
+    monkeypatch.setattr(merged_shards, "folder_written_whole", twice)
+    store, _ = swept_plan(features_sweep(images, over), tmp_path / "x")
+    assert len(open_features(folder_of(store, "pixels")).features) == 120
+
+    @contextmanager
+    def never(folder):
+        yield tmp_path
+        raise OSError(errno.ENOTEMPTY, "is not empty")
+
+    monkeypatch.setattr(merged_shards, "folder_written_whole", never)
+    with pytest.raises(OSError, match="is not empty"):
+        swept_plan(features_sweep(images, over), tmp_path / "y")
 
 
 def test_a_second_look_that_is_missing_or_failed_is_a_status(images, tmp_path):

@@ -1,6 +1,7 @@
 """Where batches run: processes of this machine, or a Dask or Ray cluster, each through joblib's own backend."""
 
 import importlib.util
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,6 +77,7 @@ def _ray(_: str, address: str | None, workers: int) -> Iterator[dict[str, Any]]:
     register_ray()
     ours = not ray.is_initialized()
     if ours:
+        _check_listening(address or "")
         local = {"num_cpus": workers, "include_dashboard": False} if address is None else {}
         try:
             ray.init(address=address or "local", log_to_driver=False, logging_level="error", **local)
@@ -86,3 +88,14 @@ def _ray(_: str, address: str | None, workers: int) -> Iterator[dict[str, Any]]:
     finally:
         if ours:
             ray.shutdown()
+
+
+def _check_listening(address: str) -> None:
+    """Ray itself would go on asking for minutes.  Names without a port, such as "auto", are left to it."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not (host and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except OSError as error:
+        raise InputError(f"no Ray cluster answers at {address!r}: {error}") from error
