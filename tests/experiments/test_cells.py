@@ -190,6 +190,7 @@ def test_a_sweep_of_the_theory_loads_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.slow  # loads torch and all that trains
 def test_pretraining_recipes_are_swept_with_contents_for_paths(tmp_path):
     for name, text in (("a", "1"), ("b", "1"), ("c", "2")):
         (tmp_path / name).write_text(text)

@@ -6,14 +6,12 @@ from contextlib import contextmanager
 import pandas as pd
 import pytest
 from sweep_examples import swept_plan
-from tiny_runs import striped_images, write_images
 
 from carryover._core.errors import InputError
 from carryover.cli.main import run
 from carryover.data.feature_files import open_features
 from carryover.data.feature_writer import save_features
-from carryover.diagnosis.pipeline import diagnose
-from carryover.experiments import feature_cells, merged_shards
+from carryover.experiments import merged_shards
 from carryover.experiments.cells import plan_sweep
 from carryover.experiments.merged_shards import merged_models
 from carryover.experiments.shard_measures import measures_of
@@ -23,6 +21,21 @@ from carryover.measures.linear_scores import linear_scores
 from carryover.measures.nce import nce
 
 pytestmark = pytest.mark.slow
+
+# What loads torch and datasets is imported inside: collecting the default tests must not take seconds for it.
+
+
+def striped_images(n, seed):
+    import tiny_runs
+
+    return tiny_runs.striped_images(n, seed)
+
+
+def write_images(*arguments):
+    import tiny_runs
+
+    return tiny_runs.write_images(*arguments)
+
 
 NETWORK = {
     "name": "cnn",
@@ -120,7 +133,7 @@ def test_two_workers_and_going_on_give_the_same_bits(images, sharded, tmp_path, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(feature_cells, "save_features", stopped)
+        patch.setattr("carryover.experiments.feature_cells.save_features", stopped)
         swept_plan(features_sweep(images), tmp_path / "on")
     extracted = list((tmp_path / "on").glob("runs/*/extraction/*/features-*.npy"))
     assert extracted  # what was extracted is kept
@@ -135,6 +148,8 @@ def test_two_workers_and_going_on_give_the_same_bits(images, sharded, tmp_path, 
 
 
 def test_a_diagnosis_of_the_shards_is_that_of_one_file(sharded, tmp_path):
+    from carryover.diagnosis.pipeline import diagnose
+
     file = open_features(folder_of(sharded, "cnn"))
     path = save_features(
         tmp_path / "cnn.npz",

@@ -63,6 +63,7 @@ def test_order_batches_and_going_on_change_no_bit(tmp_path):
         assert store.read().table.select(whole.column_names).equals(whole)
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_rows_of_one(tmp_path):
     plan = theory_sweep()
     one, two = (

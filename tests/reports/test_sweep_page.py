@@ -11,6 +11,7 @@ from carryover._core.results import Estimate
 from carryover.experiments.rows import estimate_columns, failed_row, whole_row
 from carryover.experiments.store import Rows, open_store, read_sweep_record
 from carryover.reports import sweep_page
+from carryover.reports.canvas import NARROW, WIDE, drawing
 from carryover.reports.figure_sweep import sweep_figure
 from carryover.reports.sweep_measures import MeasuresView
 from carryover.reports.sweep_page import SWEEP_FILES, render_sweep, write_sweep_report
@@ -90,6 +91,19 @@ def test_a_figure_of_more_lines_than_colours_has_as_many(tmp_path):
     drawn = [line for axis in figure.axes for line in axis.lines if len(line.get_xdata()) == 2]
     assert len({str(line.get_color()) for line in drawn}) == 7
     assert sweep_figure([], 800, x_name="n", y_name="loss") is None
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-4, 1.0, 1e4, 1e8])
+def test_the_name_of_the_axis_stands_beside_its_ticks(tmp_path, scale):
+    cells = [({"n": n}, {"loss": scale * n**6}) for n in range(1, 9)]
+    lines = SweepView(rows_of(tmp_path / "sweep", cells, ["n"])).lines()
+    with drawing():
+        for width in (WIDE, NARROW):
+            figure = sweep_figure(lines, width, x_name="n", y_name="loss")
+            figure.canvas.draw()
+            (name,) = (text for text in figure.texts if text.get_text() == "loss")
+            ticks = [one.get_window_extent() for one in figure.axes[0].get_yticklabels() if one.get_text()]
+            assert ticks and all(name.get_window_extent().x1 <= tick.x0 for tick in ticks)
 
 
 MEASURED = [
