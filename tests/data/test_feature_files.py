@@ -263,10 +263,8 @@ def test_missing_and_unknown_files_are_said(tmp_path):
     _npz(tmp_path / "train.npz", features=X)
     with pytest.raises(InputError, match=r"trian.npz does not exist; in .*did you mean 'train.npz'"):
         open_features(tmp_path / "trian.npz")
-    with pytest.raises(
-        InputError, match=r"is a folder: give one file \(.npz, .npy, .safetensors, .parquet\)"
-    ):
-        open_features(tmp_path)
+    with pytest.raises(InputError, match=r"is a folder: give one file with labels"):
+        read_label_file(tmp_path)
     (tmp_path / "x.h5").write_text("")
     with pytest.raises(InputError, match=r"x.h5 has a format that is not read: give .npz, .npy"):
         open_features(tmp_path / "x.h5")

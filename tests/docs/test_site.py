@@ -61,10 +61,14 @@ def test_theory_in_the_readme() -> None:
 
 
 def test_no_block_of_python_goes_unchecked() -> None:
-    """README: the two above; adaptation.md: tests/docs/test_adaptation_page.py."""
+    """README: the two above; adaptation.md and sweeps.md: the tests of those pages."""
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
     counts = {page.name: len(python_blocks(page.read_text(encoding="utf-8"))) for page in pages}
-    assert {name: count for name, count in counts.items() if count} == {"README.md": 2, "adaptation.md": 1}
+    assert {name: count for name, count in counts.items() if count} == {
+        "README.md": 2,
+        "adaptation.md": 1,
+        "sweeps.md": 2,
+    }
 
 
 def test_the_citation_is_of_this_version() -> None:

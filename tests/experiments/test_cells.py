@@ -9,6 +9,7 @@ import pytest
 from sweep_examples import theory_sweep
 
 from carryover._core.errors import InputError
+from carryover.experiments import identity
 from carryover.experiments.cells import plan_sweep
 from carryover.experiments.identity import cell_id
 from carryover.experiments.rows import parameter_columns, whole_row
@@ -87,6 +88,34 @@ def test_contents_stand_for_paths(tmp_path):
     assert function[0] == function[1] != ids["a"]
 
 
+def test_paths_are_found_however_deep_they_stand(tmp_path):
+    @dataclass(frozen=True)
+    class Spec:
+        models: tuple[dict, ...]
+        path: dict
+
+    for name, text in (("a", "1"), ("b", "1"), ("c", "2")):
+        (tmp_path / name).write_text(text)
+    ids = [
+        cell_id(
+            "x", Spec(({"path": str(tmp_path / name)},), {"path": [name]}), version=1, path_keys=("path",)
+        )
+        for name in ("a", "b", "c")
+    ]
+    assert len(set(ids)) == 3  # the plain names differ
+    same = [
+        cell_id("x", Spec(({"path": str(tmp_path / name)},), {}), version=1, path_keys=("path",))
+        for name in ("a", "b", "c")
+    ]
+    assert same[0] == same[1] != same[2]
+
+
+def test_a_package_that_is_not_there_is_said_to_be(monkeypatch):
+    monkeypatch.setattr(identity, "PACKAGES", ("numpy", "no-such-package"))
+    found = identity.environment.__wrapped__()
+    assert found["no-such-package"] == "not installed" and found["numpy"] != "not installed"
+
+
 def test_a_finished_run_is_known_by_its_model(tmp_path):
     @dataclass(frozen=True)
     class Spec:
@@ -161,6 +190,7 @@ def test_a_sweep_of_the_theory_loads_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.slow  # loads torch and all that trains
 def test_pretraining_recipes_are_swept_with_contents_for_paths(tmp_path):
     for name, text in (("a", "1"), ("b", "1"), ("c", "2")):
         (tmp_path / name).write_text(text)

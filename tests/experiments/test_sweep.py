@@ -1,5 +1,6 @@
 """Rows are the same whatever the order, the batches and the number of workers; what fails keeps its row."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -62,6 +63,7 @@ def test_order_batches_and_going_on_change_no_bit(tmp_path):
         assert store.read().table.select(whole.column_names).equals(whole)
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_rows_of_one(tmp_path):
     plan = theory_sweep()
     one, two = (
@@ -89,6 +91,23 @@ def test_a_cell_that_fails_keeps_its_row_and_the_others_theirs(tmp_path, compute
     table = store.read().table
     assert table.column("half").to_pylist() == [0, None, 1, None, 2]
     assert table.column("reason").to_pylist() == [None, "ZeroDivisionError: odd"] * 2 + [None]
+
+
+def refuse_odd(spec, folder):
+    if spec % 2:
+        raise InputError("numbers must be even, got an odd one")
+    return {"half": spec // 2}
+
+
+def test_bad_input_that_shows_among_many_is_a_row_of_its_own_cell(tmp_path):
+    store = open_store(tmp_path / "x", command="theory")
+    compute = Compute(refuse_odd, lambda specs: [refuse_odd(spec, None) for spec in specs])
+    assert run_sweep(numbered(3), compute, store, backend="sequential", batch=3).n_failed == 1
+    assert store.read().table.column("reason").to_pylist() == [
+        None,
+        "numbers must be even, got an odd one",
+        None,
+    ]
 
 
 def test_failed_cells_are_tried_again_only_when_asked(tmp_path):
@@ -198,6 +217,16 @@ def test_a_cell_that_another_holds_is_waited_for(tmp_path):
         found = run_sweep(numbered(1), Compute(leave_file, leaves_folder=True), store, backend="sequential")
         holder.wait()
     assert (found.n_computed, found.n_failed) == (1, 0) and (folder / "done").exists()
+
+
+def test_a_disk_without_locks_computes_all_the_same(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(worker.fcntl, "flock", no_locks)
+    store = open_store(tmp_path / "x", command="pretrain")
+    found = run_sweep(numbered(2), Compute(leave_file, leaves_folder=True), store, backend="sequential")
+    assert found.n_computed == 2 and (store.run_folder("0000") / "done").exists()
 
 
 @pytest.mark.parametrize(

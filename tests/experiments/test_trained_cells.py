@@ -4,18 +4,18 @@ import json
 import math
 
 import pytest
-from adapt_files import write_stripes
 from sweep_examples import swept
-from tiny_runs import MAE, TRAIN, striped_images, tiny_run, write_images
 
-from carryover.diagnosis.pipeline import diagnose
 from carryover.experiments.cells import plan_sweep
 
 pytestmark = pytest.mark.slow
+# What loads torch and datasets is imported inside: collecting the default tests must not take seconds for it.
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
+    from tiny_runs import striped_images, write_images
+
     folder = tmp_path_factory.mktemp("images")
     pixels, _ = striped_images(160, 0)
     return {
@@ -26,6 +26,8 @@ def images(tmp_path_factory):
 
 
 def pretraining(images):
+    from tiny_runs import MAE, TRAIN
+
     return plan_sweep(
         {
             "sweep": {"command": "pretrain"},
@@ -43,6 +45,8 @@ def pretraining(images):
 
 
 def test_pretraining_rows_are_the_runs_whatever_the_number_of_workers(images, tmp_path):
+    from tiny_runs import TRAIN, tiny_run
+
     plan = pretraining(images)
     store, found = swept(plan, tmp_path / "one")
     assert (found.n_computed, found.n_failed) == (4, 0)
@@ -70,6 +74,8 @@ def test_pretraining_rows_are_the_runs_whatever_the_number_of_workers(images, tm
 
 
 def test_adaptation_rows_name_the_winner_and_every_plan(tmp_path):
+    from adapt_files import write_stripes
+
     write_stripes(tmp_path)
     plan = plan_sweep(
         {
@@ -101,6 +107,8 @@ def test_adaptation_rows_name_the_winner_and_every_plan(tmp_path):
 
 
 def test_diagnosis_rows_are_the_reports(images, tmp_path, monkeypatch):
+    from carryover.diagnosis.pipeline import diagnose
+
     monkeypatch.setenv("CARRYOVER_CACHE", str(tmp_path / "cache"))
     base = {
         "models": [{"name": "pixels", "baseline": "pixels"}, {"name": "pca", "baseline": "pca"}],
@@ -123,6 +131,8 @@ def test_diagnosis_rows_are_the_reports(images, tmp_path, monkeypatch):
 
 
 def test_a_run_that_cannot_be_made_keeps_its_row(images, tmp_path):
+    from tiny_runs import MAE, TRAIN
+
     plan = plan_sweep(
         {
             "sweep": {"command": "pretrain"},

@@ -11,6 +11,9 @@ from carryover._core.results import Estimate
 from carryover.experiments.rows import estimate_columns, failed_row, whole_row
 from carryover.experiments.store import Rows, open_store, read_sweep_record
 from carryover.reports import sweep_page
+from carryover.reports.canvas import NARROW, WIDE, drawing
+from carryover.reports.figure_sweep import sweep_figure
+from carryover.reports.sweep_measures import MeasuresView
 from carryover.reports.sweep_page import SWEEP_FILES, render_sweep, write_sweep_report
 from carryover.reports.sweep_view import SweepView
 
@@ -79,6 +82,51 @@ def test_the_figure_has_a_line_for_each_value_of_the_second_parameter(rows):
         np.testing.assert_array_equal(line.x[own], [0, 1])
         np.testing.assert_allclose(np.diff(line.y[own]), 0.01)
         np.testing.assert_allclose(line.high[own] - line.low[own], 0.1)
+
+
+def test_a_figure_of_more_lines_than_colours_has_as_many(tmp_path):
+    cells = [({"n": n, "plan": f"p{k}"}, {"loss": float(k + n)}) for n in (1, 2) for k in range(7)]
+    lines = SweepView(rows_of(tmp_path / "sweep", cells, ["n", "plan"])).lines()
+    figure = sweep_figure(lines, 800, x_name="n", y_name="loss")
+    drawn = [line for axis in figure.axes for line in axis.lines if len(line.get_xdata()) == 2]
+    assert len({str(line.get_color()) for line in drawn}) == 7
+    assert sweep_figure([], 800, x_name="n", y_name="loss") is None
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-4, 1.0, 1e4, 1e8])
+def test_the_name_of_the_axis_stands_beside_its_ticks(tmp_path, scale):
+    cells = [({"n": n}, {"loss": scale * n**6}) for n in range(1, 9)]
+    lines = SweepView(rows_of(tmp_path / "sweep", cells, ["n"])).lines()
+    with drawing():
+        for width in (WIDE, NARROW):
+            figure = sweep_figure(lines, width, x_name="n", y_name="loss")
+            figure.canvas.draw()
+            (name,) = (text for text in figure.texts if text.get_text() == "loss")
+            ticks = [one.get_window_extent() for one in figure.axes[0].get_yticklabels() if one.get_text()]
+            assert ticks and all(name.get_window_extent().x1 <= tick.x0 for tick in ticks)
+
+
+MEASURED = [
+    {"model": name, "n": 120, "n_features": 8, "n_classes": 3, "measure": measure, **result}
+    for name in ("vit", HOSTILE)
+    for measure, result in [
+        ("logme", {"value": 1.25, "status": "ok", "reason": None}),
+        ("ridge_loo", {"value": None, "status": "failed", "reason": f"no rows of {name}"}),
+        ("knn", {"value": None, "status": "not_applicable", "reason": "it needs the rows"}),
+    ]
+]
+
+
+def test_measures_of_shards_have_a_section_with_reasons(rows, tmp_path):
+    page = render_sweep(rows, read_sweep_record(tmp_path / "sweep"), measures=MEASURED)
+    section = page.split('<section id="measures">')[1].split("</section>")[0]
+    assert section.count("<b>1.250</b>") == 2 and "no rows of vit" in section and "<script" not in section
+    assert "<th>kNN</th>" not in section and "it needs the rows" in section.split("<summary>")[1]
+    assert (
+        MeasuresView(MEASURED).lines()[0]
+        == "vit (120 rows of 8 features): LogME 1.250, Ridge, leave-one-out failed"
+    )
+    assert '<section id="measures">' not in page_of(rows, tmp_path)
 
 
 def test_what_varies_comes_in_the_order_of_the_config(rows, tmp_path):

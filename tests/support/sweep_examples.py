@@ -5,7 +5,7 @@ from typing import Any
 
 from carryover.experiments.cells import SweepPlan, plan_sweep
 from carryover.experiments.store import Store, open_store
-from carryover.experiments.sweep import SweepResult, run_sweep
+from carryover.experiments.sweep import SweepResult, run_plan, run_sweep
 
 SCALES = [1e-6, 1e-3, 1.0]
 ALPHAS = [0.1, 0.2, 0.3, 1.0]
@@ -21,3 +21,9 @@ def theory_sweep(over: dict[str, Any] | None = None, **base: Any) -> SweepPlan:
 def swept(plan: SweepPlan, folder: Path, **options: Any) -> tuple[Store, SweepResult]:
     store = open_store(folder, command=plan.spec.sweep.command)
     return store, run_sweep(plan.cells, plan.compute, store, **{"backend": "sequential", **options})
+
+
+def swept_plan(plan: SweepPlan, folder: Path, **options: Any) -> tuple[Store, SweepResult]:
+    """With what follows from all results."""
+    store = open_store(folder, command=plan.spec.sweep.command)
+    return store, run_plan(plan, store, **{"backend": "sequential", **options})

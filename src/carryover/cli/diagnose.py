@@ -55,7 +55,7 @@ class DiagnoseCommand:
     """Folder for report.html, report.json and tables/."""
     model: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="NAME=PATH")] = ()
     """A candidate: a folder of carryover pretrain, a transformers folder or hub id, a factory file.py:function, or a
-    features file. Repeat."""
+    features file or folder of them. Repeat."""
     allow_overlap: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="NAME")] = ()
     """Let this model's unlabelled pool hold labelled examples; every report then says so. Repeat."""
     adaptation: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="DIR")] = ()

@@ -11,6 +11,8 @@ import tyro
 from carryover._core.errors import InputError
 
 if TYPE_CHECKING:
+    from carryover.experiments.rows import Row
+    from carryover.experiments.store import Store
     from carryover.experiments.sweep import Progress, SweepResult
 
 
@@ -47,16 +49,15 @@ class SweepCommand:
         from carryover.experiments.backends import check_backend
         from carryover.experiments.cells import plan_sweep
         from carryover.experiments.store import open_store
-        from carryover.experiments.sweep import run_sweep
+        from carryover.experiments.sweep import run_plan
 
         check_backend(self.backend, self.address)
         plan = plan_sweep(self.config)
         store = open_store(self.out, command=plan.spec.sweep.command, sweep=plan.spec.as_table())
         console = Console(quiet=self.quiet)
         with watch_cells(console) as progress:
-            found = run_sweep(
-                plan.cells,
-                plan.compute,
+            found = run_plan(
+                plan,
                 store,
                 backend=self.backend,
                 address=self.address,
@@ -80,7 +81,7 @@ class ReportCommand:
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
     """The folder of carryover sweep."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """Where to write report.html and table.parquet (default: into the folder itself)."""
+    """Where to write report.html and the tables (default: into the folder itself)."""
     result: str | None = None
     """The result that is drawn and shown first (default: the first number that a cell has)."""
     overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -90,17 +91,35 @@ class ReportCommand:
         """Write both files; the exit code."""
         from carryover.cli.exit_codes import EXIT_DONE, EXIT_NOTHING
         from carryover.experiments.store import existing_store, read_sweep_record
+        from carryover.reports.sweep_measures import MeasuresView
         from carryover.reports.sweep_page import write_sweep_report
 
-        rows = existing_store(self.folder).read()
+        store = existing_store(self.folder)
+        rows = store.read()
         if not len(rows.table):
             raise InputError(f"{self.folder} has no rows yet: carryover sweep computes them")
         record = read_sweep_record(self.folder)
+        measures = measures_of_shards(store) if record["command"] == "features" else []
         page = write_sweep_report(
-            rows, record, self.out or self.folder, result=self.result, overwrite=self.overwrite
+            rows,
+            record,
+            self.out or self.folder,
+            measures=measures,
+            result=self.result,
+            overwrite=self.overwrite,
         )
+        for line in MeasuresView(measures).lines():
+            print(line)
         print(f"Report: {page}")
         return EXIT_DONE if "ok" in rows.status.values() else EXIT_NOTHING
+
+
+def measures_of_shards(store: "Store") -> "list[Row]":
+    """The measures of every model whose shards were put together, a line each."""
+    from carryover.experiments.merged_shards import merged_models
+    from carryover.experiments.shard_measures import measure_rows
+
+    return [row for model in merged_models(store) for row in measure_rows(store, model)]
 
 
 def sentences(found: "SweepResult", out: Path) -> list[str]:

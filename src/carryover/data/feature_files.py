@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from carryover._core.errors import InputError, did_you_mean
+from carryover.data.feature_folders import files_of, join
 from carryover.data.feature_rows import FeatureRows
 from carryover.data.hashing import example_hash, id_hashes
 from carryover.data.layouts import Layout, StoredArray, npy_layout, npz_layout, safetensors_layout
@@ -24,7 +25,7 @@ VECTOR_KEYS = ("labels", "ids", "groups")
 
 @dataclass(frozen=True)
 class FeatureFile:
-    """Features of n examples with what else the file holds; ``keys`` are all the keys that are there.
+    """Features of n examples with what else the file (or folder) holds; ``keys`` are all the keys that are there.
 
     ``labels``, ``ids`` and ``groups`` are raw vectors (n,) or None; ``class_names`` are kept where the
     format has them (safetensors metadata); ``source_probabilities`` (n, z) are a source model's outputs.
@@ -61,15 +62,32 @@ def open_features(
     labels_column: str | None = None,
     check: bool = True,
 ) -> FeatureFile:
-    """Open a feature file without reading the features into memory.
+    """Open a feature file without reading the features into memory, or a folder of them as one.
 
     Keys: features (n, d), labels (n,), optional ids, groups (n,), source_probabilities (n, z).  An .npy file
-    holds features only; ``labels`` then names a labels file (:func:`read_label_file`).  ``check`` reads the
-    features once, by blocks, for NaN and infinity, and the probabilities for rows that do not sum to 1.
+    holds features only; ``labels`` then names a labels file (:func:`read_label_file`).  Of a folder the rows of its
+    files follow each other in the order of their names.  ``check`` reads the features once, by blocks, for NaN and
+    infinity, and the probabilities for rows that do not sum to 1.
 
     InputError: missing file or key, unknown format, pickles, truncated files, other than 2 dimensions,
-    other than floats, lengths that disagree, values that are not finite, duplicate ids.
+    other than floats, lengths that disagree, values that are not finite, duplicate ids, files of a folder that do not
+    fit together.
     """
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        return _open_file(path, labels, labels_column, check=check)
+    parts = [_open_file(file, None, None, check=check) for file in files_of(path)]
+    whole = join(path, parts)
+    if labels is not None:
+        own = read_label_file(labels, column=labels_column)
+        whole = replace(whole, labels=_check_length(own, Path(labels), "labels", len(whole.features)))
+    _check_ids(whole.ids, path)
+    return whole
+
+
+def _open_file(
+    path: Path, labels: str | Path | None, labels_column: str | None, *, check: bool
+) -> FeatureFile:
     path = _existing(path)
     if path.suffix.lower() not in LAYOUTS:
         raise InputError(f"{path} has a format that is not read: give {', '.join(LAYOUTS)}")
@@ -162,7 +180,7 @@ def _existing(path: str | Path) -> Path:
     if path.is_file():
         return path
     if path.is_dir():
-        raise InputError(f"{path} is a folder: give one file ({', '.join(LAYOUTS)})")
+        raise InputError(f"{path} is a folder: give one file with labels")
     siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
     raise InputError(f"{path} does not exist; in {path.parent} {did_you_mean(path.name, siblings[:20])}")
 

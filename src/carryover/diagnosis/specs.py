@@ -18,8 +18,9 @@ class ModelSpec:
 
     ``path``: folder of a pretraining run, or folder or hub id in transformers format.  ``factory``:
     ``file.py:function`` or ``package.module:function`` returning an ``nn.Module``, with ``weights``.  ``features``: a
-    file of precomputed features (``test_features`` for the test split, ``labels_file`` where the file has no labels,
-    ``pretraining_features`` for the pretraining sample).  ``baseline``: pixels, pca or random_convolution.
+    file of precomputed features, or a folder whose files' rows follow each other (``test_features`` for the test split,
+    ``labels_file`` where there are no labels, ``pretraining_features`` for the pretraining sample).
+    ``baseline``: pixels, pca or random_convolution.
     ``layer``: which feature is taken, ``pooled``, ``cls`` or the name of a submodule.
     """
 

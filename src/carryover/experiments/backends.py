@@ -1,6 +1,7 @@
 """Where batches run: processes of this machine, or a Dask or Ray cluster, each through joblib's own backend."""
 
 import importlib.util
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from carryover._core.errors import InputError
 
 Backend = Literal["loky", "dask", "ray", "sequential"]
 _NEEDS = {"dask": "distributed", "ray": "ray"}
+_QUEUE = 7 * 24 * 3600
+"""Seconds to wait for a Dask cluster's first worker, whose job may stand in a queue; joblib's own are 10."""
 
 
 def check_backend(backend: str, address: str | None = None) -> None:
@@ -31,12 +34,14 @@ def running(backend: Backend, *, address: str | None, workers: int) -> Iterator[
     """joblib's Parallel on that backend; what was started for it is stopped when the block ends.
 
     ``address`` of a Dask scheduler or Ray cluster, on whose workers carryover is installed; without one a local
-    cluster of so many processes of one thread is started.  Raises InputError where nobody answers there.
+    cluster of so many processes of one thread is started.  A cluster without workers is waited for.  Raises InputError
+    where nobody answers there.
     """
     start = {"dask": _dask, "ray": _ray}.get(backend, _local)
     with start(backend, address, workers) as config, parallel_config(**config):
-        # Batches are made by the sweep; joblib must not put several into one.
-        yield Parallel(n_jobs=workers, batch_size=1, pre_dispatch="2 * n_jobs")
+        # Batches are made by the sweep; joblib must not put several into one.  How many are handed out at a time must
+        # not follow the workers of the first moment: a cluster grows while it has work.
+        yield Parallel(n_jobs=workers, batch_size=1, pre_dispatch=2 * workers)
 
 
 @contextmanager
@@ -58,14 +63,14 @@ def _dask(_: str, address: str | None, workers: int) -> Iterator[dict[str, Any]]
             ) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
-            yield {"backend": "dask", "client": client}
+            yield {"backend": "dask", "client": client, "wait_for_workers_timeout": _QUEUE}
         return
     try:
         client = Client(address, set_as_default=False, timeout=10)
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {address!r}: {error}") from error
     with client:
-        yield {"backend": "dask", "client": client}
+        yield {"backend": "dask", "client": client, "wait_for_workers_timeout": _QUEUE}
 
 
 @contextmanager
@@ -76,6 +81,7 @@ def _ray(_: str, address: str | None, workers: int) -> Iterator[dict[str, Any]]:
     register_ray()
     ours = not ray.is_initialized()
     if ours:
+        _check_listening(address or "")
         local = {"num_cpus": workers, "include_dashboard": False} if address is None else {}
         try:
             ray.init(address=address or "local", log_to_driver=False, logging_level="error", **local)
@@ -86,3 +92,14 @@ def _ray(_: str, address: str | None, workers: int) -> Iterator[dict[str, Any]]:
     finally:
         if ours:
             ray.shutdown()
+
+
+def _check_listening(address: str) -> None:
+    """Ray itself would go on asking for minutes.  Names without a port, such as "auto", are left to it."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not (host and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except OSError as error:
+        raise InputError(f"no Ray cluster answers at {address!r}: {error}") from error

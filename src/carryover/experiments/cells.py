@@ -1,9 +1,9 @@
 """From a sweep to its cells: every spec is built and named before anything runs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from carryover._core.errors import InputError
 from carryover._core.strict import build
@@ -12,24 +12,37 @@ from carryover.experiments.identity import Contents, cell_id
 from carryover.experiments.rows import parameter_columns
 from carryover.experiments.spec import Assignment, SweepSpec, overlaid, read_sweep
 
+if TYPE_CHECKING:
+    from carryover.experiments.store import Store
+    from carryover.experiments.sweep import FollowUp
+
 
 @dataclass(frozen=True)
 class Command:
-    """A command that can be swept: its spec and the spec's version, which keys hold paths, and what computes it."""
+    """A command that can be swept: its spec and the spec's version, which keys hold paths, and what computes it.
+
+    ``expand``: the sweep with what its config leaves to the command; ``follow_up``: what follows from all results.
+    """
 
     spec_type: type
     version: int
     path_keys: tuple[str, ...]
     compute: Compute
+    expand: Callable[[SweepSpec], SweepSpec] = lambda spec: spec
+    follow_up: "Callable[[Store, Sequence[Cell]], FollowUp] | None" = None
 
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """A sweep that is ready to run: its cells, each once, in the order of the config, and what computes them."""
+    """A sweep that is ready to run: its cells, each once, in the order of the config, and what computes them.
+
+    ``follow_up`` gives what is computed once they are done (:func:`carryover.experiments.sweep.run_plan`).
+    """
 
     spec: SweepSpec
     cells: tuple[Cell, ...]
     compute: Compute
+    follow_up: "Callable[[Store, Sequence[Cell]], FollowUp] | None" = None
 
 
 def _theory() -> Command:
@@ -64,6 +77,16 @@ def _diagnose() -> Command:
     return Command(DiagnosisSpec, SPEC_VERSION, PATH_KEYS, _trained(diagnose_one))
 
 
+def _features() -> Command:
+    from carryover.diagnosis.config import PATH_KEYS
+    from carryover.experiments.feature_cells import extract_shard
+    from carryover.experiments.merged_shards import merge_shards
+    from carryover.experiments.shard_spec import SPEC_VERSION, FeaturesSpec, over_all_shards
+
+    keys = (*PATH_KEYS, "part")
+    return Command(FeaturesSpec, SPEC_VERSION, keys, _trained(extract_shard), over_all_shards, merge_shards)
+
+
 def _trained(one: Callable[..., Any]) -> Compute:
     return Compute(one, leaves_folder=True, uses_torch=True)
 
@@ -74,6 +97,7 @@ COMMANDS: Mapping[str, Callable[[], Command]] = {
     "pretrain": _pretrain,
     "adapt": _adapt,
     "diagnose": _diagnose,
+    "features": _features,
 }
 
 
@@ -84,7 +108,7 @@ def plan_sweep(config: str | Path | Mapping[str, Any]) -> SweepPlan:
     """
     command_name = read_sweep(config).sweep.command
     command = COMMANDS[command_name]()
-    spec = read_sweep(config, path_keys=command.path_keys)
+    spec = command.expand(read_sweep(config, path_keys=command.path_keys))
     assignments = spec.assignments()
     contents, cells, base = Contents(), {}, spec.base
     for place, (assignment, columns) in enumerate(
@@ -97,7 +121,7 @@ def plan_sweep(config: str | Path | Mapping[str, Any]) -> SweepPlan:
             command_name, built, version=command.version, path_keys=command.path_keys, contents=contents
         )
         cells.setdefault(ident, Cell(ident, built, columns))
-    return SweepPlan(spec, tuple(cells.values()), _compute(command, cells))
+    return SweepPlan(spec, tuple(cells.values()), _compute(command, cells), command.follow_up)
 
 
 def _with_built(spec: SweepSpec, built: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 ::
 
     [sweep]
-    command = "theory"                      # theory, pretrain, adapt or diagnose
+    command = "theory"                      # theory, pretrain, adapt, diagnose or features
     kind = "grid"                           # grid: every combination; zip: one after the other; random: draws
 
     [base]                                  # the command's own tables
@@ -69,7 +69,7 @@ class SweepTable:
     ``seed`` is not that of the cells: theirs is the key ``seed`` of [base], or of [over] for repeats.
     """
 
-    command: Literal["theory", "pretrain", "adapt", "diagnose"]
+    command: Literal["theory", "pretrain", "adapt", "diagnose", "features"]
     kind: Literal["grid", "zip", "random"] = "grid"
     samples: int | None = None
     seed: int = 0

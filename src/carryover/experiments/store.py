@@ -1,4 +1,4 @@
-"""Rows in a folder that several machines may share: one segment a batch, whole or not there, never rewritten."""
+"""Rows in a folder that several machines may share: one segment a batch, whole or not there, never changed."""
 
 import json
 import os
@@ -71,13 +71,18 @@ class Store:
     def write(self, rows: Sequence[Row], *, batch: str, environment: Mapping[str, Any]) -> str:
         """A segment with these rows, whole or not at all; its name, which no other writer takes."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         names = dict.fromkeys(name for row in rows for name in row)
         table = pa.table({name: [row.get(name) for row in rows] for name in names})
+        return self.write_table(table, batch=batch, environment=environment)
+
+    def write_table(self, table: "pa.Table", *, batch: str, environment: Mapping[str, Any]) -> str:
+        """As :meth:`write`, of rows that are a table already."""
+        import pyarrow.parquet as pq
+
         table = table.replace_schema_metadata({_META: json.dumps(dict(environment)).encode()})
-        n_failed = sum(row["status"] == "failed" for row in rows)
-        segment = Segment(batch, len(rows), n_failed, uuid.uuid4().hex[:12])
+        n_failed = table.column("status").to_pylist().count("failed")
+        segment = Segment(batch, len(table), n_failed, uuid.uuid4().hex[:12])
         with written_whole(self.folder / ROWS / segment.name) as path:
             pq.write_table(table, path)
         return segment.name
@@ -100,21 +105,32 @@ class Store:
         """
         import pyarrow as pa
 
-        names = [segment.name for segment in self.segments()]
-        tables = [_read_segment(self.folder / ROWS / name, columns) for name in names]
-        if not tables:
+        try:
+            loaded = [(segment.name, *self.load(segment, columns)) for segment in self.segments()]
+        except FileNotFoundError:  # put together with others meanwhile
+            return self.read(columns)
+        if not loaded:
             empty = pa.table({name: pa.array([], pa.string()) for name in OWN})
             return Rows(empty, (), ())
-        notes = [json.loads(table.schema.metadata[_META]) for table in tables]
-        plain = [table.replace_schema_metadata(None) for table in tables]
+        notes = [note for _, _, note in loaded]
         try:
-            whole = pa.concat_tables(plain, promote_options="permissive")
+            whole = together([table for _, table, _ in loaded])
         except pa.ArrowException as error:
             raise InputError(f"the rows in {self.folder} do not fit together: {error}") from error
-        origin = [name for name, table in zip(names, tables, strict=True) for _ in range(len(table))]
+        origin = [name for name, table, _ in loaded for _ in range(len(table))]
         parameters = sorted({name for note in notes for name in note["parameters"]})
         kept = _one_each(whole, origin, parameters)
         return Rows(whole.take(kept), tuple(parameters), tuple(sorted({note["threads"] for note in notes})))
+
+    def load(
+        self, segment: Segment, columns: Sequence[str] | None = None
+    ) -> tuple["pa.Table", dict[str, Any]]:
+        """The rows of a segment, and what was noted beside them: parameters, threads, environment.
+
+        Raises InputError for a damaged segment, FileNotFoundError for one that is gone.
+        """
+        table = _read_segment(self.folder / ROWS / segment.name, columns)
+        return table.replace_schema_metadata(None), json.loads(table.schema.metadata[_META])
 
     def run_folder(self, ident: str) -> Path:
         """Where a cell leaves its files."""
@@ -166,6 +182,13 @@ def read_sweep_record(folder: Path) -> dict[str, Any]:
     return record
 
 
+def together(tables: "Sequence[pa.Table]") -> "pa.Table":
+    """All rows, with the columns of all; raises ArrowException where a column is text here and a number there."""
+    import pyarrow as pa
+
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
 def _read_segment(path: Path, columns: Sequence[str] | None) -> "pa.Table":
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -174,6 +197,8 @@ def _read_segment(path: Path, columns: Sequence[str] | None) -> "pa.Table":
         with pq.ParquetFile(path) as file:
             table = file.read(columns=None if columns is None else list(columns), use_threads=False)
             table = table.replace_schema_metadata(file.schema_arrow.metadata)
+    except FileNotFoundError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             f"{path} is damaged ({error}): remove it, and its cells are computed again"

@@ -4,6 +4,7 @@ Workers write rows to the store themselves, and the driver looks there for progr
 results over one by one, and what was written is safe from whatever stops the driver.
 """
 
+import dataclasses
 import hashlib
 import random
 import threading
@@ -11,14 +12,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from joblib import delayed
 
 from carryover._core.errors import InputError
 from carryover.experiments.backends import Backend, check_backend, running
+from carryover.experiments.compaction import driving
 from carryover.experiments.compute import Cell, Compute
 from carryover.experiments.store import ROWS, Segment, Store
 from carryover.experiments.worker import Batch, BatchResult, compute_batch
+
+if TYPE_CHECKING:
+    from carryover.experiments.cells import SweepPlan
 
 LEAST_IN_BATCH, MOST_IN_BATCH = 16, 512
 BATCHES_EACH = 8
@@ -55,6 +61,29 @@ class SweepResult:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class FollowUp:
+    """Cells that need the results of all others, with a store of their own; ``notes``: what was done and found."""
+
+    store: Store
+    cells: tuple[Cell, ...]
+    compute: Compute
+    notes: tuple[str, ...] = ()
+
+
+def run_plan(plan: "SweepPlan", store: Store, **options: Any) -> SweepResult:
+    """:func:`run_sweep` of a plan's cells, then of those that follow from their results, where there are any."""
+    found = run_sweep(plan.cells, plan.compute, store, **options)
+    if plan.follow_up is None:
+        return found
+    then = plan.follow_up(store, plan.cells)
+    second = run_sweep(then.cells, then.compute, then.store, **{**options, "limit": None})
+    notes = (*found.notes, *then.notes)
+    if second.n_failed:
+        notes += (f"{second.n_failed} of {second.n_cells} second looks at the rows failed.",)
+    return dataclasses.replace(found, notes=notes)
+
+
 def run_sweep(
     cells: Sequence[Cell],
     compute: Compute,
@@ -81,20 +110,21 @@ def run_sweep(
     DiskFullError where no space is left.
     """
     _check_options(backend, address, workers=workers, threads=threads, batch=batch, limit=limit)
-    before = store.segments()  # listed first: whatever comes while rows are read is seen to be new
-    there = store.read(("id", "status"))
     cells = list({cell.id: cell for cell in cells}.values())
     again = ("ok",) if retry_failed else ("ok", "failed")
-    missing = [cell for cell in cells if there.status.get(cell.id) not in again]
-    todo = missing if limit is None else missing[:limit]
-    batches = _batches(todo, before, size=batch or _batch_size(compute, len(todo), workers))
-    asked = {cell.id for cell in todo}
-    n_failed = sum(there.status.get(cell.id) == "failed" for cell in cells if cell.id not in asked)
-    if todo:
-        with running(backend, address=address, workers=workers) as parallel, _watched(
-            store, batches, len(todo), progress
-        ):  # fmt: skip
-            n_failed += _run(batches, compute, store, threads=threads, parallel=parallel)
+    with driving(store):
+        before = store.segments()  # listed first: whatever comes while rows are read is seen to be new
+        there = store.read(("id", "status"))
+        missing = [cell for cell in cells if there.status.get(cell.id) not in again]
+        todo = missing if limit is None else missing[:limit]
+        batches = _batches(todo, before, size=batch or _batch_size(compute, len(todo), workers))
+        asked = {cell.id for cell in todo}
+        n_failed = sum(there.status.get(cell.id) == "failed" for cell in cells if cell.id not in asked)
+        if todo:
+            with running(backend, address=address, workers=workers) as parallel, _watched(
+                store, batches, len(todo), progress
+            ):  # fmt: skip
+                n_failed += _run(batches, compute, store, threads=threads, parallel=parallel)
     return SweepResult(
         n_cells=len(cells),
         n_before=len(cells) - len(missing),
@@ -114,7 +144,7 @@ def _run(
         found: list[BatchResult] = parallel(
             delayed(compute_batch)(one, compute, store, threads) for one in batches
         )
-        _check_shared(store, found)
+        _check_shared(store, batches, found)
         taken = {ident for one in found for ident in one.taken}
         others_helped |= any(one.segment is None or one.taken for one in found)
         if not others_helped:
@@ -162,11 +192,18 @@ def _name(cells: Sequence[Cell]) -> str:
     return hashlib.sha256("\n".join(cell.id for cell in cells).encode()).hexdigest()[:16]
 
 
-def _check_shared(store: Store, found: Sequence[BatchResult]) -> None:
+def _check_shared(store: Store, batches: Sequence[Batch], found: Sequence[BatchResult]) -> None:
+    """Rows of a segment that is not there may stand in a larger one, where locks do not reach other machines."""
     missing = [
-        one.segment for one in found if one.segment and not (store.folder / ROWS / one.segment).exists()
+        batch
+        for batch, one in zip(batches, found, strict=True)
+        if one.segment and not (store.folder / ROWS / one.segment).exists()
     ]
-    if missing:
+    if (
+        missing
+        and not {cell.id for one in missing for cell in one.cells}
+        <= store.read(("id", "status")).status.keys()
+    ):
         raise InputError(
             f"the workers wrote rows that are not in {store.folder} of this machine: choose a folder on a disk that "
             "all machines share, under the same path"

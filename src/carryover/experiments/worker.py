@@ -77,7 +77,7 @@ def _rows(cells: Sequence[Cell], compute: Compute, store: Store, *, threads: int
                 cell.id: whole_row(cell.id, cell.parameters, result)
                 for cell, result in zip(cells, results, strict=True)
             }
-        except (DiskFullError, InputError):
+        except DiskFullError:
             raise
         except Exception:  # which of them it was shows when each is computed by itself
             pass

@@ -25,6 +25,7 @@ from scipy.stats import t as student_t
 from carryover._core.checks import check_features, check_range
 from carryover._core.errors import InputError
 from carryover._core.results import Estimate
+from carryover.measures.moments import FeatureMoments
 
 Head = Literal["l2", "frobenius", "l1"]
 _HEADS = ("l2", "frobenius", "l1")
@@ -125,6 +126,17 @@ def mean_of_draws(draws: Float[np.ndarray, " draws"], confidence: float = 0.95) 
     mean, std_error = float(draws.mean()), float(draws.std(ddof=1) / math.sqrt(len(draws)))
     half = std_error * float(student_t.ppf((1 + confidence) / 2, len(draws) - 1))
     return Estimate(mean, std_error, (mean - half, mean + half), len(draws), confidence)
+
+
+def frobenius_cap(moments: FeatureMoments) -> float:
+    """sqrt(K) ||H||_F / n, the upper cap for head "frobenius" of radius 1, from the sums over features and K targets.
+
+    >>> frobenius_cap(FeatureMoments.from_rows([[3.0, 4.0], [0.0, 0.0]], [[0.5], [1.5]]))
+    2.5
+    """
+    mean = moments.mean + moments.mean_residual
+    square = float(np.trace(moments.scatter)) + moments.n_rows * float(mean @ mean)
+    return math.sqrt(moments.n_targets * square) / moments.n_rows
 
 
 def _check_arguments(head: str, n_outputs: int, radius: float, n_draws: int) -> None:

@@ -14,6 +14,7 @@ from carryover.reports.canvas import FONT, MUTED, PALETTE, blank, panel, shorten
 from carryover.reports.legend import draw_legend, legend_height, span, tick_plain
 
 _LEFT, _TOP, _TALL, _TICKS, _LABEL = 66, 14, 270, 24, 26
+_NAME, _CHARACTER = 24, 6.2  # pixels: the name of an axis on its side, and a character of a tick
 MOST_LINES = 8
 _DECADES = 2.0  # of a positive quantity: from there on its axis is logarithmic
 
@@ -37,31 +38,45 @@ def sweep_figure(lines: Sequence[Line], width: int, *, x_name: str, y_name: str)
     if not any(len(line.x) for line in lines):
         return None
     names = [shorten(line.name, width - 40) for line in lines] if len(lines) > 1 else []
-    top = _TOP + legend_height(names, width - _LEFT)
+    left = _left(lines)
+    top = _TOP + legend_height(names, width - left)
     figure = blank(width, top + _TALL + _TICKS + _LABEL)
-    axes = panel(figure, left=_LEFT, top=top, width=width - _LEFT - 12, height=_TALL)
+    axes = panel(figure, left=left, top=top, width=width - left - 12, height=_TALL)
     colours = _colours(len(lines))
     for line, colour in zip(lines, colours, strict=True):
         _draw(axes, line, colour)
-    x, y = (np.concatenate([getattr(line, name) for line in lines]) for name in ("x", "y"))
-    ends = np.concatenate([part for line in lines for part in (line.low, line.high)])
-    _scale(axes, "x", x, ticks=6 if width >= 600 else 4)
-    _scale(axes, "y", np.concatenate([y, ends[np.isfinite(ends)]]), ticks=5)
+    _scale(axes, "x", np.concatenate([line.x for line in lines]), ticks=6 if width >= 600 else 4)
+    _scale(axes, "y", _heights(lines), ticks=5)
     axes.grid(True, axis="y", color="#eef1f4", linewidth=1)
     if names:
-        draw_legend(figure, dict(zip(names, colours, strict=True)), left=_LEFT, top=4, width=width - _LEFT)
+        draw_legend(figure, dict(zip(names, colours, strict=True)), left=left, top=4, width=width - left)
     said = shorten(y_name, _TALL)
     write(figure, 9, top + _TALL / 2, said=said, rotation=90, color=MUTED, ha="center")
-    middle = _LEFT + (width - _LEFT) / 2
+    middle = left + (width - left) / 2
     write(
         figure,
         middle,
         top + _TALL + _TICKS + 10,
-        said=shorten(x_name, width - _LEFT),
+        said=shorten(x_name, width - left),
         color=MUTED,
         ha="center",
     )
     return figure
+
+
+def _heights(lines: Sequence[Line]) -> np.ndarray:
+    """All that the figure has to hold: values and ends of intervals."""
+    ends = np.concatenate([part for line in lines for part in (line.y, line.low, line.high)])
+    return ends[np.isfinite(ends)]
+
+
+def _left(lines: Sequence[Line]) -> float:
+    """Room for the ticks beside the name of the axis, which is wanted before there are axes."""
+    axes = Figure().add_subplot()
+    _scale(axes, "y", _heights(lines), ticks=5)
+    low, high = axes.get_ylim()
+    said = [tick_plain(tick) for tick in axes.get_yticks() if low <= tick <= high]
+    return max(_LEFT, _NAME + _CHARACTER * max(map(len, said), default=0))
 
 
 def _draw(axes: Axes, line: Line, colour: Any) -> None:

@@ -1,21 +1,24 @@
-"""The page of ``carryover report`` and its table: report.html beside table.parquet, both or neither."""
+"""The page of ``carryover report`` and its tables: report.html beside table.parquet, all of them or none."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from carryover.experiments.rows import Row
 from carryover.experiments.store import Rows
 from carryover.reports import wording
 from carryover.reports.canvas import NARROW, WIDE, drawing, to_svg
 from carryover.reports.figure_sweep import sweep_figure
 from carryover.reports.figures import Picture
 from carryover.reports.publish import check_free, publish_together, write_text
+from carryover.reports.sweep_measures import MeasuresView
 from carryover.reports.sweep_view import MOST_CELLS, MOST_FAILED, SweepView
 from carryover.reports.templating import environment, picture_markup
 
 SWEEP_FILES = ("report.html", "table.parquet")
+MEASURES = "measures.parquet"
 
 
 def write_sweep_report(
@@ -23,25 +26,29 @@ def write_sweep_report(
     record: Mapping[str, Any],
     folder: Path,
     *,
+    measures: Sequence[Row] = (),
     result: str | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write the page and the table of all rows into ``folder``, together or not at all; returns the page's path.
 
-    ``record`` is what sweep.json holds; ``result`` names the column that is drawn.
+    ``record`` is what sweep.json holds; ``result`` names the column that is drawn; ``measures`` from the sums of shards
+    (:func:`carryover.experiments.shard_measures.measure_rows`) have a section and measures.parquet.
     Raises InputError where a file is there and ``overwrite`` is false, or where no result has that name.
     """
     folder = Path(folder)
-    check_free(folder, overwrite=overwrite, names=SWEEP_FILES)
-    page = render_sweep(rows, record, result=result)
-    publish_together(
-        folder,
-        {"report.html": partial(write_text, page), "table.parquet": partial(_write_table, rows)},
-    )
+    names = (*SWEEP_FILES, MEASURES) if measures else SWEEP_FILES
+    check_free(folder, overwrite=overwrite, names=names)
+    page = render_sweep(rows, record, measures=measures, result=result)
+    writers = {"report.html": partial(write_text, page), "table.parquet": partial(_write_table, rows)}
+    writers[MEASURES] = partial(_write_measures, measures)
+    publish_together(folder, {name: writers[name] for name in names})
     return folder / "report.html"
 
 
-def render_sweep(rows: Rows, record: Mapping[str, Any], *, result: str | None = None) -> str:
+def render_sweep(
+    rows: Rows, record: Mapping[str, Any], *, measures: Sequence[Row] = (), result: str | None = None
+) -> str:
     """The rows as a self-contained page: every name is escaped, and a content security policy forbids any request."""
     from carryover import __version__
 
@@ -61,6 +68,7 @@ def render_sweep(rows: Rows, record: Mapping[str, Any], *, result: str | None = 
             results=view.shown,
             cells=[view.cell(row) for row in cells],
             failed=[view.cell(row) for row in view.failed[:MOST_FAILED]],
+            measured=MeasuresView(measures) if measures else None,
             lead=_lead(view),
             picture=picture_markup(draw_sweep(view)),
             caption=_caption(view),
@@ -105,6 +113,13 @@ def _caption(view: SweepView) -> str:
     others = [name for name in view.varying if name not in view.axes]
     besides = f" Each colour has a line for every combination of {', '.join(others)}." if others else ""
     return f"Dots: {view.result}. Vertical lines: 95 % intervals, where there are any.{besides}"
+
+
+def _write_measures(measures: Sequence[Row], path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist(list(measures)), path)
 
 
 def _write_table(rows: Rows, path: Path) -> None:
