@@ -129,7 +129,7 @@ def test_pretraining_teaches_the_mean_classifier(colours, tmp_path, negatives, b
     cell = PairsCell(colours, negatives=negatives, block=block, **TINY)
     row = run_pairs(cell, tmp_path)
     assert row["after.mean.4"] > row["before.mean.4"] + 0.2 and row["after.mean.2"] > 0.75
-    assert row["images_seen"] == 40 * 8 * (1 + block * (1 + negatives))
+    assert row["tuples"] == 8 and row["images_seen"] == 40 * 8 * (1 + block * (1 + negatives))
     assert list(tmp_path.iterdir()) == []
     assert run_pairs(replace(cell, steps=2), tmp_path) == run_pairs(replace(cell, steps=2), tmp_path)
 

@@ -10,6 +10,7 @@ from carryover.reports.canvas import FAINT, PALETTE, drawing
 from carryover.reports.seed_panels import dress, interval_points
 
 _SIZE = (12.4, 4.0)
+_NAMES = {"negatives": "negatives k", "block": "block size b"}
 
 
 def pairs_figure(table: pd.DataFrame) -> Figure:
@@ -20,13 +21,14 @@ def pairs_figure(table: pd.DataFrame) -> Figure:
     with drawing():
         figure = Figure(figsize=_SIZE, layout="constrained")
         panels = figure.subplots(1, 3)
+        panels[1].sharey(panels[0])
         _swept(panels[0], binary[binary["block"] == 1], "negatives")
         _swept(panels[1], binary[binary["negatives"] == 1], "block")
         _by_classes(panels[2], own[(own["negatives"] == 1) & (own["block"] == 1)])
         titles = (
-            "negatives k, single examples",
-            "block size b, one negative",
-            "k = 1, b = 1, by classes of a task",
+            "single examples (b = 1)",
+            "one negative (k = 1)",
+            "k = 1, b = 1, as many tuples",
         )
         for axes, title in zip(panels, titles, strict=True):
             dress(axes, title)
@@ -39,7 +41,7 @@ def _swept(axes: Axes, own: pd.DataFrame, knob: str) -> None:
     after = own[own["when"] == "after"]
     for colour, (matched, part) in zip(PALETTE, after.groupby("matched", sort=False), strict=False):
         interval_points(axes, part, x=knob, colour=colour, label=f"as many {matched}", line=True)
-    axes.set(xscale="log", xlabel=knob)
+    axes.set(xscale="log", xlabel=_NAMES[knob])
     _ticks(axes, sorted(set(own[knob])))
 
 
@@ -50,7 +52,7 @@ def _by_classes(axes: Axes, own: pd.DataFrame) -> None:
         label = f"{classifier} classifier" if when == "after" else f"{classifier}, before pretraining"
         marker = "o" if classifier == "mean" else "s"
         interval_points(axes, part, x="classes", colour=colour, label=label, line=True, marker=marker)
-    axes.set(xscale="log", xlabel="classes")
+    axes.set(xscale="log", xlabel="classes of a task")
     _ticks(axes, sorted(set(own["classes"])))
 
 

@@ -12,7 +12,7 @@ from carryover.reports.seed_panels import dress, interval_points
 
 _SIZE, _APART = (12.4, 7.0), 0.16
 _COLOURS = {FT: PALETTE[0], LP_FT: PALETTE[1], LP: PALETTE[2], RANDOM_LP: FAINT}
-_MEAN = "mean of the drawings"
+_MEAN = "mean of the other three"
 
 
 def lpft_figure(table: pd.DataFrame) -> Figure:
@@ -26,7 +26,7 @@ def lpft_figure(table: pd.DataFrame) -> Figure:
         for place, n in enumerate(counts):
             axes = first = figure.add_subplot(grid[0, place], sharey=first)
             _linear(axes, linear[linear["samples"] == n])
-            dress(axes, f"linear example, n = {n}")
+            dress(axes, f"linear example, n = {n}", legend=not place)
             if not place:
                 axes.set_ylabel("error outside the data")
         below = figure.add_subplot(grid[1, :])

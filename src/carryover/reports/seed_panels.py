@@ -25,7 +25,7 @@ def interval_points(
     )  # fmt: skip
 
 
-def dress(axes: Axes, title: str) -> None:
+def dress(axes: Axes, title: str, *, legend: bool = True) -> None:
     """Title, light grid, no frame, a legend where there is something to name."""
     axes.set_title(title, fontsize=10, color=INK, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
@@ -33,5 +33,7 @@ def dress(axes: Axes, title: str) -> None:
     axes.tick_params(colors=MUTED, labelsize=8, which="both")
     axes.grid(True, axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
-    if axes.get_legend_handles_labels()[0]:
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set(fontsize=9, color=INK)
+    if legend and axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8, frameon=False)

@@ -137,7 +137,7 @@ CURL_PAIRS = Entry(
     name="curl_pairs",
     description="Contrastive pretraining on CIFAR-100's classes: negatives, block sizes, mean classifier or trained.",
     sizes={
-        "smoke": Size(partial(_parts, SMOKE), Cost(25.0), seeds=tuple(range(SMOKE.seeds))),
+        "smoke": Size(partial(_parts, SMOKE), Cost(16.0), seeds=tuple(range(SMOKE.seeds))),
         "small": Size(partial(_parts, Recipe(5)), Cost(2600.0, measured=False), seeds=tuple(range(5))),
         "full": Size(
             partial(_parts, FULL), Cost(1_000_000.0, measured=False), seeds=tuple(range(FULL.seeds))

@@ -91,7 +91,11 @@ def _pretrained(network: nn.Module, images: Images, cell: PairsCell, *, folder: 
     network.load_state_dict(found.weights)
     shutil.rmtree(folder)
     images_seen = cell.steps * cell.tuples * images_of_tuple(cell.negatives, cell.block)
-    return {"images_seen": images_seen, "last_loss": float(found.last["pretraining_loss"])}
+    return {
+        "tuples": cell.tuples,
+        "images_seen": images_seen,
+        "last_loss": float(found.last["pretraining_loss"]),
+    }
 
 
 def _measured(

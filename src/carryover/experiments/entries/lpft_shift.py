@@ -35,9 +35,7 @@ RATE = {FT: 1e-3, LP_FT: 3e-4}
 SOURCE = "Kumar et al., ICLR 2022 (LPFT22), means of five data sets and of six shifts, without ImageNet"
 PUBLISHED = {FT: (85.8, 66.8), LP: (83.5, 71.6), LP_FT: (86.5, 74.4)}
 """Accuracy in percent, in and out of distribution."""
-_UNLIKE = (
-    "theirs are means over other data sets, with ResNet-50 and all labels; this is one small network on PACS"
-)
+_UNLIKE = "theirs are means over other data sets and of larger networks; this is one small network on PACS"
 
 
 @dataclass(frozen=True)
