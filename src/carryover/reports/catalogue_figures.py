@@ -7,8 +7,10 @@ from matplotlib.figure import Figure
 
 from carryover.experiments.entries.a26_curves import PREDICTED, SIMULATED
 from carryover.experiments.entries.a26_regimes import NAMED
+from carryover.reports.figures_curl_pairs import pairs_figure
+from carryover.reports.figures_lpft import lpft_figure
 from carryover.reports.figures_ranking import ranking_figure
-from carryover.reports.theory_figures import CurveAxes, curve_figure, regime_figure
+from carryover.reports.theory_figures import curve_figure, regime_figure
 
 
 def _regimes(table: pd.DataFrame) -> Figure:
@@ -21,35 +23,20 @@ def _curves(table: pd.DataFrame) -> Figure:
     return curve_figure(predicted, simulated.rename(columns={"generalization_error": "mean"}))
 
 
-def _linear_transfer(table: pd.DataFrame) -> Figure:
-    """The mean error outside the data against time, a panel for each number of samples."""
-    means = table.groupby(["samples", "plan", "time"], as_index=False)["error_outside"].mean()
-    means = means[means["time"] > 0].assign(
-        task=means["samples"].map("n = {}".format),
-        network=means["plan"],
-    )
-    axes = CurveAxes(
-        "time",
-        "time of the gradient flow",
-        "error_outside",
-        "error outside the data",
-        log_x=True,
-        log_y=False,
-    )
-    return curve_figure(means, axes=axes)
-
-
 FIGURES: Mapping[str, Callable[[pd.DataFrame], Figure]] = {
     "a26_figure2": _regimes,
     "a26_figure3": _curves,
     "a26_figure5": _curves,
-    "lpft": _linear_transfer,
     "ranking_small_n": ranking_figure,
+    "curl_pairs": pairs_figure,
+    "lpft": lpft_figure,
 }
 CAPTIONS: Mapping[str, str] = {
     "a26_figure2": "Order against pretraining dependence as one scale moves; lines with dots hold the others.",
     "a26_figure3": "Lines: exact predictions. Dots: means of simulated tasks with two standard errors.",
     "a26_figure5": "Lines: exact predictions. Dots: means of simulated tasks with two standard errors.",
-    "lpft": "Squared error of the linear function where there is no data, mean over runs (|w| = 1).",
     "ranking_small_n": "How well scores rank a hub, and what their picks lose. Bars: 95 % over targets.",
+    "curl_pairs": "Means over seeds with 95 % intervals. At as many tuples larger k and b see more images.",
+    "lpft": "Above: squared error of the linear function where there is no data, mean over runs (|w| = 1). "
+    "Below: means over splits of the photos with 95 % intervals.",
 }

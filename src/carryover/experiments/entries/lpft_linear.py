@@ -8,7 +8,6 @@ length 1 ("FT") or from the least-squares head of least norm on the features ("L
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,9 +19,8 @@ from carryover._core.results import Estimate
 from carryover._core.seeding import derive_generator
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
 from carryover.experiments.compute import Cell, Compute
-from carryover.experiments.entry import Cost, Entry, Part, Size
+from carryover.experiments.entry import Part
 from carryover.experiments.identity import cell_id
-from carryover.experiments.inputs import Inputs
 from carryover.experiments.rows import Row
 from carryover.experiments.summaries import mean_over_runs
 
@@ -103,7 +101,8 @@ def _flow(pretrained: np.ndarray, head: np.ndarray, scatter: np.ndarray, truth: 
     return np.einsum("tkd,tk->td", features, v)
 
 
-def _parts(seeds: int, _: Inputs) -> tuple[Part, ...]:
+def linear_part(seeds: int) -> Part:
+    """Cells of every plan and number of samples."""
     cells = []
     for plan in (FT, LP_FT):
         for samples in SAMPLES:
@@ -111,29 +110,25 @@ def _parts(seeds: int, _: Inputs) -> tuple[Part, ...]:
                 spec = LinearTransferCell(plan, samples, seed=seed)
                 labels = {"plan": plan, "samples": samples, "seed": seed}
                 cells.append(Cell(cell_id("linear transfer", spec, version=SPEC_VERSION), spec, labels))
-    return (Part(tuple(cells), Compute(run_linear, _run_many)),)
+    return Part(tuple(cells), Compute(run_linear, _run_many))
 
 
 def _run_many(cells: Sequence[LinearTransferCell]) -> list[Row]:
     return [run_linear(cell) for cell in cells]
 
 
-def _table(rows: Sequence[Row]) -> "pd.DataFrame":
-    """A row for each run and time."""
-    import pandas as pd
-
-    columns = ("plan", "samples", "seed", "status", "reason")
-    points = [
-        {**{key: row[key] for key in columns}, "time": time}
+def linear_rows(row: Row) -> list[Row]:
+    """A row of the table for each time."""
+    same = {key: row[key] for key in ("plan", "samples", "seed", "status", "reason")}
+    return [
+        {**same, "time": time}
         | {f"error_{where}": row.get(f"{where}_{at}") for where in ("outside", "inside")}
-        for row in rows
         for at, time in enumerate(TIMES)
     ]
-    order = ["plan", "samples", "seed", "time", "error_outside", "error_inside", "status", "reason"]
-    return pd.DataFrame(points).reindex(columns=order)
 
 
-def _compare(table: "pd.DataFrame") -> tuple[Comparison, ...]:
+def compare_linear(table: "pd.DataFrame") -> tuple[Comparison, ...]:
+    """What is claimed of fine-tuning and LP-FT, for each number of samples."""
     k = LinearTransferCell(FT, 1).features
     found = []
     for samples in SAMPLES:
@@ -171,16 +166,3 @@ def _largest(values: np.ndarray) -> Estimate:
     if not math.isfinite(largest):
         return Estimate.missing("failed", "a run failed")
     return Estimate(largest, None, (largest, largest), len(values))
-
-
-LPFT = Entry(
-    name="lpft",
-    description="LP-FT and fine-tuning of perfect features in a two-layer linear model: errors where there is no data.",
-    sizes={
-        "smoke": Size(partial(_parts, 6), Cost(6.0), seeds=tuple(range(6))),
-        "small": Size(partial(_parts, 20), Cost(7.0), seeds=tuple(range(20))),
-        "full": Size(partial(_parts, 1000), Cost(70.0, measured=False), seeds=tuple(range(1000))),
-    },
-    table=_table,
-    compare=_compare,
-)
