@@ -6,6 +6,8 @@ from carryover._core.errors import InputError, did_you_mean
 from carryover.experiments.entries.a26_figures import FIGURE3, FIGURE5
 from carryover.experiments.entries.a26_regimes import FIGURE2
 from carryover.experiments.entries.curl_pairs import CURL_PAIRS
+from carryover.experiments.entries.dhzm_radreg import RADREG_ENTRY
+from carryover.experiments.entries.dhzm_terms import TERMS_ENTRY
 from carryover.experiments.entries.lpft import LPFT
 from carryover.experiments.entries.ranking_small_n import RANKING
 from carryover.experiments.entry import Entry
@@ -17,6 +19,8 @@ CATALOGUE: Mapping[str, Entry] = {
         FIGURE2,
         FIGURE3,
         FIGURE5,
+        RADREG_ENTRY,
+        TERMS_ENTRY,
         CURL_PAIRS,
         LPFT,
         RANKING,

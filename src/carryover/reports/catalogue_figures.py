@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from carryover.experiments.entries.a26_curves import PREDICTED, SIMULATED
 from carryover.experiments.entries.a26_regimes import NAMED
 from carryover.reports.figures_curl_pairs import pairs_figure
+from carryover.reports.figures_dhzm import radreg_figure, terms_figure
 from carryover.reports.figures_lpft import lpft_figure
 from carryover.reports.figures_ranking import ranking_figure
 from carryover.reports.theory_figures import curve_figure, regime_figure
@@ -30,6 +31,9 @@ FIGURES: Mapping[str, Callable[[pd.DataFrame], Figure]] = {
     "ranking_small_n": ranking_figure,
     "curl_pairs": pairs_figure,
     "lpft": lpft_figure,
+    "dhzm_radreg": radreg_figure,
+    "dhzm_terms": terms_figure,
+    "lpft": _linear_transfer,
 }
 CAPTIONS: Mapping[str, str] = {
     "a26_figure2": "Order against pretraining dependence as one scale moves; lines with dots hold the others.",
@@ -39,4 +43,7 @@ CAPTIONS: Mapping[str, str] = {
     "curl_pairs": "Means over seeds with 95 % intervals. At as many tuples larger k and b see more images.",
     "lpft": "Above: squared error of the linear function where there is no data, mean over runs (|w| = 1). "
     "Below: means over splits of the photos with 95 % intervals.",
+    "dhzm_radreg": "Test accuracy less that from random weights: means over seeds with 95 % intervals; large: chosen.",
+    "dhzm_terms": "Means over seeds, a dot for each kind of encoder; rings: not above its own random start.",
+    "lpft": "Squared error of the linear function where there is no data, mean over runs (|w| = 1).",
 }
