@@ -7,6 +7,8 @@ from matplotlib.figure import Figure
 
 from carryover.experiments.entries.a26_curves import PREDICTED, SIMULATED
 from carryover.experiments.entries.a26_regimes import NAMED
+from carryover.reports.figures_a26_resnet import CAPTION as SCALED_NETWORKS
+from carryover.reports.figures_a26_resnet import scaled_networks_figure
 from carryover.reports.theory_figures import CurveAxes, curve_figure, regime_figure
 
 
@@ -42,11 +44,13 @@ FIGURES: Mapping[str, Callable[[pd.DataFrame], Figure]] = {
     "a26_figure2": _regimes,
     "a26_figure3": _curves,
     "a26_figure5": _curves,
+    "a26_resnet": scaled_networks_figure,
     "lpft": _linear_transfer,
 }
 CAPTIONS: Mapping[str, str] = {
     "a26_figure2": "Order against pretraining dependence as one scale moves; lines with dots hold the others.",
     "a26_figure3": "Lines: exact predictions. Dots: means of simulated tasks with two standard errors.",
     "a26_figure5": "Lines: exact predictions. Dots: means of simulated tasks with two standard errors.",
+    "a26_resnet": SCALED_NETWORKS,
     "lpft": "Squared error of the linear function where there is no data, mean over runs (|w| = 1).",
 }
