@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from carryover._core.errors import InputError, did_you_mean
 from carryover.experiments.entries.a26_figures import FIGURE3, FIGURE5
 from carryover.experiments.entries.a26_regimes import FIGURE2
+from carryover.experiments.entries.a26_resnet import RESNET
 from carryover.experiments.entries.curl_pairs import CURL_PAIRS
 from carryover.experiments.entries.dhzm_radreg import RADREG_ENTRY
 from carryover.experiments.entries.dhzm_terms import TERMS_ENTRY
@@ -19,6 +20,7 @@ CATALOGUE: Mapping[str, Entry] = {
         FIGURE2,
         FIGURE3,
         FIGURE5,
+        RESNET,
         RADREG_ENTRY,
         TERMS_ENTRY,
         CURL_PAIRS,

@@ -7,6 +7,8 @@ from matplotlib.figure import Figure
 
 from carryover.experiments.entries.a26_curves import PREDICTED, SIMULATED
 from carryover.experiments.entries.a26_regimes import NAMED
+from carryover.reports.figures_a26_resnet import CAPTION as SCALED_NETWORKS
+from carryover.reports.figures_a26_resnet import scaled_networks_figure
 from carryover.reports.figures_curl_pairs import pairs_figure
 from carryover.reports.figures_dhzm import radreg_figure, terms_figure
 from carryover.reports.figures_lpft import lpft_figure
@@ -33,6 +35,7 @@ FIGURES: Mapping[str, Callable[[pd.DataFrame], Figure]] = {
     "lpft": lpft_figure,
     "dhzm_radreg": radreg_figure,
     "dhzm_terms": terms_figure,
+    "a26_resnet": scaled_networks_figure,
     "lpft": _linear_transfer,
 }
 CAPTIONS: Mapping[str, str] = {
@@ -45,5 +48,6 @@ CAPTIONS: Mapping[str, str] = {
     "Below: means over splits of the photos with 95 % intervals.",
     "dhzm_radreg": "Test accuracy less that from random weights: means over seeds with 95 % intervals; large: chosen.",
     "dhzm_terms": "Means over seeds, a dot for each kind of encoder; rings: not above its own random start.",
+    "a26_resnet": SCALED_NETWORKS,
     "lpft": "Squared error of the linear function where there is no data, mean over runs (|w| = 1).",
 }
