@@ -36,7 +36,6 @@ FIGURES: Mapping[str, Callable[[pd.DataFrame], Figure]] = {
     "dhzm_radreg": radreg_figure,
     "dhzm_terms": terms_figure,
     "a26_resnet": scaled_networks_figure,
-    "lpft": _linear_transfer,
 }
 CAPTIONS: Mapping[str, str] = {
     "a26_figure2": "Order against pretraining dependence as one scale moves; lines with dots hold the others.",
@@ -49,5 +48,4 @@ CAPTIONS: Mapping[str, str] = {
     "dhzm_radreg": "Test accuracy less that from random weights: means over seeds with 95 % intervals; large: chosen.",
     "dhzm_terms": "Means over seeds, a dot for each kind of encoder; rings: not above its own random start.",
     "a26_resnet": SCALED_NETWORKS,
-    "lpft": "Squared error of the linear function where there is no data, mean over runs (|w| = 1).",
 }
