@@ -106,12 +106,10 @@ def _orders(runs: Runs, pairs: list[tuple], claim: Published, *, share: int) -> 
 
 
 def _numbers(runs: Runs) -> list[Comparison]:
-    published = {
-        ("tuples", 1, 1): ("", MEAN_AVG2),
-        **{("tuples", 1, b): ("", value) for b, value in BLOCKS.items()},
-    }
+    published = {1: MEAN_AVG2, **BLOCKS}
     found = []
-    for condition, (_, value) in published.items():
+    for block, value in published.items():
+        condition = ("tuples", 1, block)
         if condition in runs:
             found.append(
                 compare_value(
