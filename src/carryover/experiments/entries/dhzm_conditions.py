@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 BASE, MASKING, REGION, STRENGTH, POOL, LENGTH = "objective", "masking", "region", "strength", "pool", "length"
-AXES = (BASE, MASKING, REGION, STRENGTH, POOL, LENGTH)
+UNIT = "strength, features of unit scale"
 OBJECTIVES = ("mae", "denoising", "context_encoder", "simclr", "spectral")
 SHORT = 0.25
-_POOL_SIZE, _POOL_STRENGTH = 1000, 1.0
+_POOL_SIZE, _POOL_STRENGTH = 500, 1e-2
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class Condition:
     """One encoder; ``axes`` are those that it is a point of.
 
     ``mask_ratio`` and ``mask_strategy`` for "mae", ``region`` as a share of the side for "context_encoder"; ``share``
-    of the objective's steps; RadReg's ``strength`` (0: none) on ``pool`` downstream images without labels.
+    of the objective's steps; RadReg's ``strength`` (0: none), with ``normalize`` on features of unit scale, and the
+    ``pool`` of downstream images without labels that it looks at.
     """
 
     name: str
@@ -26,12 +27,13 @@ class Condition:
     region: float | None = None
     share: float = 1.0
     strength: float = 0.0
+    normalize: bool = False
     pool: int = _POOL_SIZE
 
 
 def _conditions() -> Iterable[Condition]:
     """The first five are the objectives as they are; every other differs from its objective's in one thing."""
-    yield Condition("mae", "mae", (BASE, MASKING, STRENGTH, LENGTH), 0.75, "patch")
+    yield Condition("mae", "mae", (BASE, MASKING, STRENGTH, UNIT, LENGTH), 0.75, "patch")
     yield Condition("denoising", "denoising", (BASE, LENGTH))
     yield Condition("context encoder", "context_encoder", (BASE, LENGTH, REGION), region=0.5)
     yield Condition("simclr", "simclr", (BASE, LENGTH))
@@ -42,10 +44,13 @@ def _conditions() -> Iterable[Condition]:
         yield Condition(f"mae, {ratio:.0%} masked in a block", "mae", (MASKING,), ratio, "block")
     for region in (0.25, 0.75):
         yield Condition(f"context encoder, region {region:.0%}", "context_encoder", (REGION,), region=region)
-    for strength in (0.1, 1.0, 10.0, 100.0):
+    for strength in (1e-3, 1e-2, 1.0, 100.0):
         axes = (STRENGTH, POOL) if strength == _POOL_STRENGTH else (STRENGTH,)
         yield Condition(f"mae, RadReg {strength:g}", "mae", axes, 0.75, "patch", strength=strength)
-    for pool in (32, 256, 4000):
+    for strength in (0.1, 1.0, 10.0):
+        name = f"mae, RadReg {strength:g} of unit features"
+        yield Condition(name, "mae", (UNIT,), 0.75, "patch", strength=strength, normalize=True)
+    for pool in (32, 128, 4000):
         yield Condition(
             f"mae, RadReg {_POOL_STRENGTH:g} on {pool} images", "mae", (POOL,), 0.75, "patch",
             strength=_POOL_STRENGTH, pool=pool,
@@ -68,8 +73,8 @@ def _conditions() -> Iterable[Condition]:
 CONDITIONS: tuple[Condition, ...] = tuple(_conditions())
 BY_NAME = {one.name: one for one in CONDITIONS}
 SMOKE = (
-    "mae", "denoising", "context encoder", "simclr", "spectral", "mae, 90% masked", "mae, RadReg 10",
-    "mae, RadReg 1 on 32 images", "mae, 25% of the steps",
+    "mae", "denoising", "context encoder", "simclr", "spectral", "mae, 90% masked", "mae, RadReg 1",
+    "mae, RadReg 0.01 on 32 images", "mae, 25% of the steps",
 )  # fmt: skip
 
 

@@ -34,7 +34,14 @@ if TYPE_CHECKING:
 
 OF_IMAGES = (RADREG, FROBENIUS, UNIFORMITY)
 CHOOSING = "choosing"
-_OF_FEATURES, _OF_WEIGHTS = (0.02, 0.1, 0.5, 2.5), (1e-5, 1e-4, 1e-3, 1e-2)
+_STRENGTHS: Mapping[str, tuple[float, ...]] = {
+    NONE: (0.0,),
+    L2: (1e-6, 1e-5, 1e-4, 1e-3),
+    RADREG: (1e-4, 1e-3, 1e-2, 1e-1),
+    FROBENIUS: (1e-4, 1e-3, 1e-2, 1e-1),
+    UNIFORMITY: (1e-3, 1e-2, 1e-1, 1.0),
+}
+"""Of small trials: at the largest the penalty rules, at the least it hardly acts."""
 _BOTH = ("probe_accuracy", "probe_validation", "tuned_accuracy", "tuned_validation", "soft_error", "radreg",
          "normalized_radreg")  # fmt: skip
 _COLUMNS = (
@@ -52,12 +59,7 @@ class _Grid:
     n_strengths: int = 4
 
     def strengths(self, regularizer: str) -> tuple[float, ...]:
-        """The middle ones where fewer are tried."""
-        if regularizer == NONE:
-            return (0.0,)
-        every = _OF_WEIGHTS if regularizer == L2 else _OF_FEATURES
-        first = (len(every) - self.n_strengths) // 2
-        return every[first : first + self.n_strengths]
+        return _STRENGTHS[regularizer][-self.n_strengths :]
 
     @property
     def seeds(self) -> dict[int, str]:

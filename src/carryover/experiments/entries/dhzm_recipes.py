@@ -20,14 +20,15 @@ class Recipe:
     """Pretraining at one size.
 
     ``images`` names the data set; ``objectives`` are by kind what differs from the defaults of ``ObjectiveSpec``, and
-    ``steps`` how long each trains.  ``tune_steps``: of fine-tuning.
+    ``budgets`` the steps and peak learning rate of each.  ``tune_steps``: of fine-tuning.
     """
 
     images: str
     image_size: int
+    channels: int
     max_examples: int | None
     objectives: Mapping[str, Mapping[str, Any]]
-    steps: Mapping[str, int]
+    budgets: Mapping[str, tuple[int, float]]
     train: TrainSpec
     tune_steps: int
 
@@ -41,11 +42,22 @@ class Recipe:
         changes: Mapping[str, Any] | None = None,
     ) -> PretrainSpec:
         """The run of one objective for ``share`` of its steps, with ``changes`` to the objective."""
-        steps = max(1, round(share * self.steps[kind]))
+        whole, rate = self.budgets[kind]
+        steps = max(1, round(share * whole))
         return PretrainSpec(
-            data=DataSpec(inputs.data_set(self.images), split="train", max_examples=self.max_examples),
+            data=DataSpec(
+                inputs.data_set(self.images),
+                split="train",
+                max_examples=self.max_examples,
+                channels=self.channels,
+            ),
             objective=ObjectiveSpec(kind=kind, **{**self.objectives[kind], **(changes or {})}),
-            train=replace(self.train, steps=steps, warmup_steps=min(self.train.warmup_steps, steps)),
+            train=replace(
+                self.train,
+                steps=steps,
+                learning_rate=rate,
+                warmup_steps=min(self.train.warmup_steps, steps),
+            ),
             image_size=self.image_size,
             seed=seed,
         )
@@ -62,9 +74,8 @@ def _autoencoders(*, width: int, mae: Mapping[str, Any], region: int) -> dict[st
     }
 
 
-_FULL_MAE = {"patch_size": 4, "width": 192, "depth": 12, "heads": 3}
 _FULL = {
-    "mae": _FULL_MAE,
+    "mae": {"patch_size": 4, "width": 192, "depth": 12, "heads": 3},
     "denoising": {"encoder": "resnet20", "noise_std": 0.5},
     "context_encoder": {"encoder": "resnet20", "region": 16},
     "simclr": {"encoder": "resnet20"},
@@ -72,20 +83,21 @@ _FULL = {
 }
 RECIPES: Mapping[SizeName, Recipe] = {
     "smoke": Recipe(
-        "mnist", 28, 200, _autoencoders(width=8, mae={"patch_size": 7, "width": 16, **_TINY}, region=14),
-        dict.fromkeys(_FULL, 4),
+        "mnist", 28, 1, 200, _autoencoders(width=8, mae={"patch_size": 7, "width": 16, **_TINY}, region=14),
+        dict.fromkeys(_FULL, (4, 1e-3)),
         TrainSpec(batch_size=32, downstream_batch=16, clip_norm=1.0),
         3,
     ),
     "small": Recipe(
-        "mnist", 28, 4000, _autoencoders(width=48, mae={"patch_size": 7, "width": 64, **_LIGHT}, region=14),
-        {"mae": 300, "denoising": 200, "context_encoder": 200, "simclr": 100, "spectral": 100},
-        TrainSpec(batch_size=64, learning_rate=1e-3, warmup_steps=20, clip_norm=1.0, downstream_batch=32),
+        "mnist", 28, 1, 2500, _autoencoders(width=48, mae={"patch_size": 7, "width": 64, **_LIGHT}, region=14),
+        {"mae": (300, 5e-4), **dict.fromkeys(("denoising", "context_encoder"), (200, 1e-3)),
+         **dict.fromkeys(("simclr", "spectral"), (100, 1e-3))},
+        TrainSpec(batch_size=64, warmup_steps=20, clip_norm=1.0, downstream_batch=32),
         100,
     ),
     "full": Recipe(
-        "cifar10", 32, None, _FULL, dict.fromkeys(_FULL, 9800),
-        TrainSpec(batch_size=512, learning_rate=1e-3, warmup_steps=500, clip_norm=1.0, downstream_batch=256),
+        "cifar10", 32, 3, None, _FULL, dict.fromkeys(_FULL, (9800, 1e-3)),
+        TrainSpec(batch_size=512, warmup_steps=500, clip_norm=1.0, downstream_batch=256),
         1000,
     ),
 }  # fmt: skip
@@ -95,7 +107,7 @@ _SUBSET = ("vehicles_1", "vehicles_2", "people", "large_carnivores", "household_
 def targets(inputs: Inputs, size: SizeName) -> tuple[Downstream, ...]:
     """Digits: USPS and Fashion-MNIST.  ``full``: five coarse classes of CIFAR-100, the photos of PACS, STL-10."""
     if size == "full":
-        many = {"n_labels": 1000, "n_pool": 2000}
+        many = {"n_labels": 500, "n_pool": 2000}
         photos = {"n_labels": 300, "n_validation": 300, "n_test": 500, "n_pool": 500}
         return (
             Downstream("cifar100_subset", inputs.data_set("cifar100"), label="fine_label",

@@ -1,6 +1,8 @@
 """Labelled targets of the DHZM24 experiments, drawn into labels, validation, test, and a pool without labels."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from torch import Tensor
 from carryover._core.checks import check_range
 from carryover._core.errors import InputError
 from carryover._core.seeding import derive_generator
+from carryover.data.images import ImageColumn
 from carryover.data.load import load_splits
 from carryover.data.sources import DataSource, open_dataset
 from carryover.data.splits import stratified_subset
@@ -37,9 +40,9 @@ class Downstream:
     label: str | None = None
     where: dict[str, Any] = field(default_factory=dict)
     n_labels: int = 300
-    n_validation: int = 500
+    n_validation: int = 400
     n_test: int = 1000
-    n_pool: int = 1000
+    n_pool: int = 500
 
     def __post_init__(self) -> None:
         for name in ("n_labels", "n_validation", "n_test", "n_pool"):
@@ -147,7 +150,20 @@ def _check_enough(target: Downstream, n: int, wanted: dict[str, int]) -> None:
 
 
 def _source(target: Downstream, split: str | None) -> DataSource:
-    return open_dataset(target.path, split=split, where=target.where)
+    return _opened(target.path, split, json.dumps(target.where, sort_keys=True))
+
+
+@lru_cache(maxsize=8)
+def _opened(path: str, split: str | None, where: str) -> DataSource:
+    """Kept for the next cell of this process, as decoded images are: cells of a sweep share their targets."""
+    return open_dataset(path, split=split, where=json.loads(where))
+
+
+@lru_cache(maxsize=8)
+def _column(
+    path: str, split: str, where: str, *, image: str | None, height: int, width: int, channels: int
+) -> ImageColumn:
+    return _opened(path, split, where).images(image, size=(height, width), channels=channels)
 
 
 def _codes(source: DataSource, target: Downstream) -> tuple[np.ndarray, np.ndarray]:
@@ -156,6 +172,7 @@ def _codes(source: DataSource, target: Downstream) -> tuple[np.ndarray, np.ndarr
 
 
 def _pixels(source: DataSource, target: Downstream, rows: np.ndarray, size: ImageSize) -> Tensor:
-    column = source.images(target.image, size=(size.height, size.width), channels=size.channels)
+    where = json.dumps(target.where, sort_keys=True)
+    column = _column(target.path, source.split, where, image=target.image, **asdict(size))
     taken = column.take(rows)
     return torch.from_numpy(taken.read(0, len(taken))).permute(0, 3, 1, 2).contiguous()

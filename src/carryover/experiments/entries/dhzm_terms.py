@@ -72,7 +72,9 @@ def _cells(size: SizeName, inputs: Inputs) -> Iterator["Cell"]:
     recipe, contents, target = RECIPES[size], Contents(), targets(inputs, size)[0]
     for name in SMOKE if size == "smoke" else BY_NAME:
         one = BY_NAME[name]
-        regularizer = Regularizer("radreg", one.strength) if one.strength else Regularizer()
+        regularizer = (
+            Regularizer("radreg", one.strength, normalize=one.normalize) if one.strength else Regularizer()
+        )
         pool = min(one.pool, target.n_pool) if size == "smoke" else one.pool
         changes = _changes(one, recipe.image_size)
         for seed in _SEEDS[size]:

@@ -26,6 +26,7 @@ from carryover.experiments.entries.dhzm_conditions import (
     POOL,
     SHORT,
     STRENGTH,
+    UNIT,
     of_axis,
 )
 from carryover.experiments.summaries import mean_over_runs
@@ -54,7 +55,7 @@ RANKED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "all encoders": ((), ("excess", *_OTHERS)),
     "the five objectives": ((BASE,), _OTHERS),
     "masking of MAE": ((MASKING,), ("loss", *_OTHERS)),
-    "RadReg's strength and pool": ((STRENGTH, POOL), ("loss", *_OTHERS)),
+    "RadReg's strength and pool": ((STRENGTH, UNIT, POOL), ("loss", *_OTHERS)),
 }
 """By the name of a group, its axes (none: every encoder) and its predictors; losses rank within one objective only."""
 
@@ -114,7 +115,7 @@ def rank_estimate(runs: Runs, predictor: str, names: Sequence[str], *, count: in
     """Spearman's correlation over conditions in each seed, and its mean over seeds; ``count`` of them hold jointly."""
     if len(names) < FEWEST:
         why = f"{len(names)} encoders beat their own random initialisation, a rank correlation needs {FEWEST}"
-        return Estimate.missing("abstained", f"no conclusion: {why}")
+        return Estimate.missing("abstained", why)
     found = rank_correlations(runs.values(predictor, names), runs.values("error", names))
     if np.isnan(found).any():
         return Estimate.missing("failed", "a run failed, or the term is the same for all encoders of a seed")
@@ -205,7 +206,11 @@ def _apart(runs: Runs, pairs: Sequence[tuple[str, str, str]]) -> Iterator[Compar
 
 def _pools(runs: Runs) -> Iterator[Comparison]:
     claim = Published(_BOUND, claim="a larger pool without labels tells more of the complexity downstream")
-    pair = ("mae, RadReg 1 on 32 images", "mae, RadReg 1 on 4000 images", "mae, RadReg 1 on 4000 images")
+    pair = (
+        "mae, RadReg 0.01 on 32 images",
+        "mae, RadReg 0.01 on 4000 images",
+        "mae, RadReg 0.01 on 4000 images",
+    )
     yield from _contrasts(runs, [pair], claim, "probe's error")
     yield from _contrasts(runs, [pair], claim, "RadReg of the test images", "test_radreg")
 
@@ -227,6 +232,12 @@ def _strengths(runs: Runs) -> Iterator[Comparison]:
         yield claimed(
             f"log of the features' root mean square: mae less {one}", claim, found, runs.gains("mae")
         )
+    scaled = [(name, "mae", "mae") for name in of_axis(UNIT, runs.names) if BY_NAME[name].strength]
+    claim = Published(
+        _BOUND, claim="on features of unit scale the penalty favours low rank, and the term falls"
+    )
+    falls = [(less, more, reference) for more, less, reference in scaled]
+    yield from _contrasts(runs, falls, claim, "RadReg over the root mean square", "test_normalized_radreg")
     if strong:
         claim = Published(_BOUND, claim="too much of it leaves no representation: the first term grows")
         yield from _contrasts(runs, [(strong[-1], "mae", "mae")], claim, "probe's error")

@@ -1,0 +1,250 @@
+"""Cells of the DHZM24 experiments: who gets which rows, what is measured of an encoder, and one whole cell."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tiny_runs import MAE, striped_images, write_images
+
+from carryover._core.errors import InputError
+from carryover.data.sources import open_dataset
+from carryover.experiments.entries.dhzm_cells import DhzmCell, run_cell
+from carryover.experiments.entries.dhzm_measures import (
+    LIPSCHITZ,
+    features_in_pretraining,
+    features_of,
+    probe_columns,
+    radreg_columns,
+    term_columns,
+)
+from carryover.experiments.entries.dhzm_targets import Downstream, Drawn, Labelled, draw, write_pool
+from carryover.measures.rademacher import rademacher_complexity
+from carryover.models.encoders import ImageSize
+from carryover.objectives.building import build_objective
+from carryover.objectives.keyed import Key
+from carryover.objectives.regularizers import Regularizer
+from carryover.objectives.specs import ObjectiveSpec
+from carryover.pretraining.specs import DataSpec, PretrainSpec, TrainSpec
+
+SIZE = ImageSize(8, 8, 1)
+FEW = {"n_labels": 20, "n_validation": 15, "n_test": 25, "n_pool": 30}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A data set with a test split in two/, one with a single split in one.parquet, images for pretraining."""
+    root = tmp_path_factory.mktemp("stripes")
+    (root / "two").mkdir()
+    for name, n, seed in (("two/train", 120, 0), ("two/test", 60, 1), ("one", 120, 2), ("source", 80, 3)):
+        write_images(root / f"{name}.parquet", *striped_images(n, seed))
+    return root
+
+
+def _target(folder, name="two", **changes):
+    path = folder / "two" if name == "two" else folder / f"{name}.parquet"
+    return Downstream(name, str(path), **{**FEW, **changes})
+
+
+def _names(pixels):
+    return {one.numpy().tobytes() for one in pixels}
+
+
+@pytest.mark.parametrize("name", ["two", "one"])
+def test_no_image_is_in_two_parts(folder, name):
+    drawn = draw(_target(folder, name), SIZE, seed=0)
+    parts = [
+        _names(part) for part in (drawn.labels.pixels, drawn.validation.pixels, drawn.test.pixels, drawn.pool)
+    ]
+    assert [len(part) for part in parts] == [20, 15, 25, 30]
+    assert len(set.union(*parts)) == 90
+    assert drawn.n_classes == 3 and np.bincount(drawn.labels.codes).min() >= 5
+
+
+def test_rows_follow_from_the_seed_and_a_larger_pool_holds_the_smaller(folder):
+    first, again, other = (draw(_target(folder), SIZE, seed=seed) for seed in (0, 0, 1))
+    large = draw(_target(folder, n_pool=60), SIZE, seed=0)
+    assert torch.equal(first.labels.pixels, again.labels.pixels) and torch.equal(
+        first.test.pixels, again.test.pixels
+    )
+    assert torch.equal(large.labels.pixels, first.labels.pixels) and torch.equal(large.pool[:30], first.pool)
+    assert _names(other.labels.pixels) != _names(first.labels.pixels)
+
+
+def test_the_pool_that_is_written_is_the_one_that_is_drawn(folder, tmp_path):
+    path = write_pool(_target(folder), tmp_path / "pool", seed=0)
+    source = open_dataset(path)
+    written = torch.from_numpy(source.images("image").read(0, 30))[:, None, :, :, 0]
+    assert source.columns == ("image",)
+    assert torch.equal(written, draw(_target(folder), SIZE, seed=0).pool)
+
+
+def test_codes_are_places_among_the_training_split_s_classes(tmp_path):
+    """The test split lacks a class: its labels 4 and 9 are codes 1 and 2, not 0 and 1."""
+    pixels, classes = striped_images(60, 0)
+    write_images(tmp_path / "train.parquet", pixels, np.array([2, 4, 9])[classes])
+    later = classes > 0
+    write_images(tmp_path / "test.parquet", pixels[later], np.array([2, 4, 9])[classes[later]])
+    few = {"n_labels": 9, "n_validation": 5, "n_test": int(later.sum()), "n_pool": 5}
+    drawn = draw(Downstream("named", str(tmp_path), **few), SIZE, seed=0)
+    by_image = {one.tobytes(): code for one, code in zip(pixels, classes, strict=True)}
+    wanted = [by_image[one.numpy().tobytes()] for one in drawn.test.pixels[:, 0]]
+    assert drawn.n_classes == 3 and drawn.test.codes.tolist() == wanted
+
+
+def test_a_target_that_is_too_small_or_has_new_classes_is_refused(folder, tmp_path):
+    with pytest.raises(InputError, match="two: n_validation = 15 and n_pool = 90 need 105 rows, and 100 are"):
+        draw(_target(folder, n_pool=90), SIZE, seed=0)
+    with pytest.raises(InputError, match="two: n_test = 61 need 61 rows, and 60 are left"):
+        draw(_target(folder, n_test=61), SIZE, seed=0)
+    with pytest.raises(InputError, match="n_pool must"):
+        _target(folder, n_pool=1)
+    pixels, classes = striped_images(60, 0)
+    write_images(tmp_path / "train.parquet", pixels, classes)
+    write_images(tmp_path / "test.parquet", pixels, classes + 1)
+    with pytest.raises(InputError, match="new: its test split has classes that its training split lacks"):
+        draw(Downstream("new", str(tmp_path), n_labels=9, n_validation=5, n_test=5, n_pool=5), SIZE, seed=0)
+
+
+def _objective(kind, **changes):
+    spec = ObjectiveSpec(kind=kind, **{"width": 8, "encoder": "fully_connected", **changes})
+    return build_objective(spec, SIZE, mean=(0.5,), std=(0.2,), seed=0).eval()
+
+
+def _pixels(n=12, seed=0):
+    return torch.from_numpy(striped_images(n, seed)[0])[:, None]
+
+
+@pytest.mark.parametrize("kind", ["denoising", "context_encoder", "simclr", "mae"])
+def test_features_of_pretraining_are_those_of_what_the_encoder_was_shown(kind):
+    changes = MAE if kind == "mae" else {"projection": 4} if kind == "simclr" else {"decoder_hidden": 8}
+    objective = _objective(kind, **{key: value for key, value in changes.items() if key != "kind"})
+    pixels, key = _pixels(), Key(5, -2, torch.arange(12))
+    images = pixels / 255.0
+    with torch.no_grad():
+        shown = objective.normalize(images)
+        if kind == "denoising":
+            shown = shown + objective.noise_std * key.normal("denoising", 64).reshape(12, 1, 8, 8)
+            wanted = objective.encoder(shown)
+        elif kind == "context_encoder":
+            wanted = objective.encoder(shown * (1 - objective.hidden(key)))
+        elif kind == "simclr":
+            wanted = objective.encoder(objective.normalize(objective.views.draw(images, key, "first view")))
+        else:
+            wanted = objective.encode_masked(images, key)
+    found = features_in_pretraining(objective, pixels, seed=5)
+    np.testing.assert_allclose(found, wanted.numpy(), rtol=1e-5, atol=1e-6)
+    assert np.abs(found - features_of(objective, pixels)).max() > 1e-3
+
+
+def _clusters(n, seed, scale=1.0):
+    """Features (n, 3) of two classes that lie apart, times ``scale``, and the classes."""
+    rng = np.random.default_rng(seed)
+    codes = np.arange(n) % 2
+    return scale * (rng.normal(size=(n, 3)) + 1.5 * codes[:, None]), codes
+
+
+def _drawn(n_labels=40, n_test=200):
+    parts = [
+        Labelled(torch.zeros(0), _clusters(n, seed)[1]) for n, seed in ((n_labels, 0), (30, 1), (n_test, 2))
+    ]
+    return Drawn(*parts, pool=torch.zeros(0), n_classes=2)
+
+
+def _features(scale=1.0, n_labels=40, n_test=200):
+    sizes = {"labels": (n_labels, 0), "validation": (30, 1), "test": (n_test, 2)}
+    return {name: _clusters(n, seed, scale)[0] for name, (n, seed) in sizes.items()}
+
+
+def test_the_probe_s_columns_are_those_of_its_predictions():
+    row, path = probe_columns(_features(), _drawn())
+    scores = _features()["test"] @ path.coefficients + path.intercept
+    chances = np.exp(scores / path.temperature)
+    chances /= chances.sum(axis=1, keepdims=True)
+    codes = _drawn().test.codes
+    assert row["probe_accuracy"] == np.mean(scores.argmax(axis=1) == codes)
+    assert row["soft_error"] == pytest.approx(1 - chances[np.arange(200), codes].mean())
+    assert 0.5 < row["probe_accuracy"] < 1.0
+
+
+def test_the_terms_do_not_change_with_the_features_scale_and_the_complexity_is_the_simulated_one():
+    rows = []
+    for scale in (1.0, 7.0):
+        features = _features(scale)
+        _, path = probe_columns(features, _drawn())
+        features |= {"source": _clusters(100, 9, scale)[0], "view": features["test"] + 99 * scale}
+        rows.append(term_columns(features, path, n_classes=2, seed=0))
+    assert rows[0] == pytest.approx(rows[1], rel=1e-6)
+    features = _features()["labels"]
+    unit = np.c_[features / np.sqrt(np.mean(features**2)), np.ones(40)]
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(20_000, 40, 2))
+    sums = np.einsum("nd,jnk->jdk", unit, signs)
+    simulated = np.sqrt((sums**2).sum(axis=(1, 2))).mean() / 40
+    wanted = 2 * np.sqrt(2) * LIPSCHITZ * rows[0]["head_norm"] * simulated
+    assert rows[0]["complexity"] == pytest.approx(wanted, rel=0.05)
+    assert rows[0]["total_variation_low"] == 0.0 and rows[0]["view_variation_low"] > 0.9
+
+
+def test_the_head_s_norm_is_that_of_the_softmax_s_scores_on_features_of_unit_mean_square():
+    features = _features()
+    _, path = probe_columns(features, _drawn())
+    unit = np.sqrt(np.mean(features["labels"] ** 2))
+    centred = path.intercept - path.intercept.mean()
+    head = np.vstack([path.coefficients * unit, centred]) / path.temperature
+    row = term_columns(
+        {**features, "source": features["test"], "view": features["test"]}, path, n_classes=2, seed=0
+    )
+    assert row["head_norm"] == pytest.approx(np.linalg.norm(head))
+
+
+def test_radreg_of_the_pool_is_the_complexity_of_its_features():
+    objective, pixels = _objective("denoising"), _pixels(60)
+    row = radreg_columns(objective, pixels, seed=0)
+    features = features_of(objective, pixels)
+    wanted = rademacher_complexity(
+        features, n_outputs=1, n_draws=4000, generator=np.random.default_rng(0)
+    ).estimate.value
+    assert row["radreg"] == pytest.approx(wanted, rel=0.2)
+    assert row["normalized_radreg"] * np.sqrt(np.mean(features**2)) == pytest.approx(row["radreg"], rel=1e-5)
+
+
+def _pretrain(folder, **changes):
+    small = {key: value for key, value in MAE.items() if key != "kind"}
+    given = {
+        "data": DataSpec(str(folder / "source.parquet")),
+        "objective": ObjectiveSpec(kind="mae", **small),
+        "train": TrainSpec(steps=3, batch_size=16, downstream_batch=8),
+        "held_out": 0.3,
+    }
+    return PretrainSpec(**{**given, **changes})
+
+
+@pytest.mark.slow
+def test_a_cell_measures_before_and_after_alike_and_leaves_no_run(folder, tmp_path):
+    plain = DhzmCell(_pretrain(folder), (_target(folder), _target(folder, "one")), tune_steps=2)
+    penalised = DhzmCell(_pretrain(folder), (_target(folder),), Regularizer("radreg", 1.0), terms=True)
+    rows = []
+    for name, cell in (("a", plain), ("b", plain), ("c", penalised)):
+        (tmp_path / name).mkdir()
+        rows.append(run_cell(cell, tmp_path / name))
+        assert not list((tmp_path / name).rglob("*.*"))
+    first, again, other = rows
+    assert first == again
+    for key in ("probe_accuracy", "soft_error", "radreg"):
+        assert other[f"two.start_{key}"] == first[f"two.start_{key}"]
+        assert other[f"two.{key}"] != first[f"two.start_{key}"] or key == "probe_accuracy"
+    assert {"one.tuned_accuracy", "two.tuned_validation", "loss", "gap"} <= first.keys()
+    assert "two.start_tuned_accuracy" not in first and "two.complexity" in other
+    assert first["gap"] == pytest.approx(first["loss"] - first["train_loss"])
+
+
+def test_a_cell_whose_parts_do_not_go_together_is_refused(folder):
+    pretrain, target = _pretrain(folder), _target(folder)
+    with pytest.raises(InputError, match="'radreg' looks at the pool of one target, got 2"):
+        DhzmCell(pretrain, (target, _target(folder, "one")), Regularizer("radreg", 1.0))
+    with pytest.raises(InputError, match=r"with names of their own, got \['two', 'two'\]"):
+        DhzmCell(pretrain, (target, target))
+    with pytest.raises(InputError, match="the cell gives regularizer and pool"):
+        DhzmCell(replace(pretrain, regularizer=Regularizer("l2", 1.0)), (target,))
+    with pytest.raises(InputError, match="tune_steps"):
+        DhzmCell(pretrain, (target,), tune_steps=-1)
