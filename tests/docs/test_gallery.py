@@ -1,4 +1,4 @@
-"""The four extensions run and keep the contracts that their pages state.  The tutorials are run by `make docs`."""
+"""The five extensions run and keep the contracts that their pages state.  The tutorials are run by `make docs`."""
 
 import ast
 import runpy
@@ -16,7 +16,7 @@ from carryover.objectives.keyed import Key
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PAGES = sorted([*EXAMPLES.glob("tutorials/*.py"), *EXAMPLES.glob("extending/*.py")])
-REDUCED = {"STEPS": 40, "DRAWS": 300}
+REDUCED = {"STEPS": 40, "DRAWS": 300, "SIZE": "smoke"}
 TAUGHT = {"carryover._core.checks"}  # private, and named on purpose where extensions are written
 LONGEST = 120  # lines
 
@@ -117,3 +117,22 @@ def test_the_plan_is_compared_with_the_others(pages) -> None:
     plans = {row["plan"]: row for row in pages("plot_4_plan").run.record["plans"]}
     assert list(plans)[-1] == "biases" and len(plans) == 7
     assert all(row["status"] == "ok" for row in plans.values())
+
+
+def test_the_experiment_says_what_its_cells_gave(pages) -> None:
+    space = pages("plot_5_experiment")
+    table, verdicts = space.run.table, {one.what: one.verdict for one in space.run.comparisons}
+    assert len(table) == 18 and (table["status"] == "ok").all()
+    assert len(verdicts) == 7 and set(verdicts.values()) <= {"agrees", "cannot tell"}
+    row = table[(table["samples"] == 400) & (table["seed"] == 1)].iloc[0]
+    assert row["excess_risk"] == space.excess_risk(space.Draw(400, 1))["excess_risk"]
+    assert [space.published(n) for n in (200, 50)] == pytest.approx([0.25, 0.75])
+
+
+def test_the_experiments_published_curve_is_that_of_random_matrices(pages) -> None:
+    """Expected inverses of Wishart matrices: exact for any n, and near the limit at d = 100."""
+    space = pages("plot_5_experiment")
+    d, noise = space.DIMENSION, space.NOISE**2
+    for n in (25, 50, 200, 400):
+        exact = noise * d / (n - d - 1) if n > d else 1 - n / d + noise * n / (d - n - 1)
+        assert space.published(n) == pytest.approx(exact, rel=0.02)
