@@ -219,6 +219,11 @@ def test_a_cell_has_every_condition_and_one_that_diverges_keeps_its_reason(data)
     assert made["reason"].iloc[-1] == "no memory" and "diverged" in made["reason"].iloc[2]
 
 
+def test_early_weights_alone_are_scaled_and_without_norms_nothing_cancels_it(data):
+    row = run_scaled(replace(tiny(data, relative=0.25, samples=((2, 1),)), network=PLAIN))
+    assert row["cancelled_before"] == 0 and row["cancelled_after"] is None and row["note"] is None
+
+
 def test_misuse_is_named():
     with pytest.raises(InputError, match="blocks_per_stage must be >= 1, got 0"):
         NetworkSpec(0)
