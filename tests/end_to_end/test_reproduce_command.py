@@ -11,7 +11,8 @@ import pytest
 
 from carryover.cli.main import run
 from carryover.experiments.catalogue import CATALOGUE
-from carryover.reports.reproduction_page import REPRODUCTION_FILES, cost_said
+from carryover.reports.costs import cost_said
+from carryover.reports.reproduction_page import REPRODUCTION_FILES
 
 
 def test_the_list_names_every_entry_with_its_costs(capsys):
@@ -86,3 +87,12 @@ def test_interrupted_ends_with_130_and_goes_on_to_the_same_table(tmp_path):
         assert run([*command, str(tmp_path / name), "--quiet"]) == 0
     stopped, whole = ((tmp_path / name / "table.csv").read_bytes() for name in ("stopped", "whole"))
     assert stopped == whole
+
+
+def test_the_list_is_quick_since_it_loads_neither_torch_nor_pandas_nor_matplotlib():
+    program = (
+        "import sys; from carryover.cli.main import run; run(['reproduce', '--list']);"
+        "sys.exit(', '.join({'torch', 'pandas', 'matplotlib'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr

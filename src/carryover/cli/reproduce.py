@@ -84,7 +84,7 @@ class ReproduceCommand:
 def _list(console: Any) -> int:
     from carryover.cli.exit_codes import EXIT_DONE
     from carryover.experiments.catalogue import CATALOGUE
-    from carryover.reports.reproduction_page import cost_said
+    from carryover.reports.costs import cost_said
 
     for entry in CATALOGUE.values():
         costs = "; ".join(f"{name}: {cost_said(size.cost)}" for name, size in entry.sizes.items())

@@ -5,13 +5,16 @@ Each table is tidy, a row per point, so that a figure and a file hold the same n
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from joblib import Parallel, delayed
 
 from carryover.theory import FineTuning, Network, Task, simulate
 from carryover.theory.checks import check_between
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EXAMPLES: Mapping[str, Network] = {
     "I: rich, independent": Network(1e-3, -0.999999, 1e-6),
@@ -40,11 +43,13 @@ RELATIVE_SCALES = (-0.999999, -0.9999, -0.99, -0.9, -0.5, 0.0, 0.5, 0.9)
 READOUTS = (0.0, *(10.0 ** np.arange(-6.0, 2.01, 0.5)))
 
 
-def regime_map(task: Task) -> pd.DataFrame:
+def regime_map(task: Task) -> "pd.DataFrame":
     """Figure 2 of A26: order and pretraining dependence over each of the three scales.
 
     Columns: knob (the scale that moves), scale, relative_scale, readout, order, pretraining_dependence, regime.
     """
+    import pandas as pd
+
     rows = []
     for knob, scale, relative, readout in regime_points():
         model = FineTuning(task, Network(scale, relative, readout))
@@ -85,12 +90,14 @@ def winner_map(
     networks: Mapping[str, Network] = EXAMPLES,
     rho_pretraining: float = 0.1,
     cells: int = 40,
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Which of ``networks`` has the smallest predicted error, over rho_shared x rho_new at each alpha.
 
     Columns: alpha, rho_shared, rho_new, winner, error (the winner's), margin (log10 of runner-up over winner),
     solved (whether all networks' equations were).
     """
+    import pandas as pd
+
     check_between("rho_pretraining", rho_pretraining, 0.0, 1.0, open_low=True)
     shared = np.geomspace(1e-3, 1.0, cells) * rho_pretraining
     new = np.geomspace(1e-3, min(0.5, 0.99 * (1.0 - rho_pretraining)), cells)
@@ -127,8 +134,10 @@ def error_curves(
     networks: Mapping[str, Network],
     *,
     alphas: Sequence[float] = tuple(np.round(np.linspace(0.02, 0.98, 49), 3)),
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Predicted errors: columns task, network, alpha, generalization_error, status, reason."""
+    import pandas as pd
+
     frames = []
     for (task_name, task), (network_name, network) in itertools.product(tasks.items(), networks.items()):
         found = FineTuning(task, network).predict(np.asarray(alphas, dtype=np.float64))
@@ -157,12 +166,14 @@ def simulated_points(
     seed: int = 0,
     workers: int = 1,
     progress: Callable[[float], None] = lambda _: None,
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Simulated errors beside their predictions: task, network, alpha, dimension, seeds, mean, std_error,
     predicted, status, reason.
 
     The rows are the same for any number of ``workers`` (processes).
     """
+    import pandas as pd
+
     cells = list(itertools.product(tasks.items(), networks.items(), alphas))
     jobs = (
         delayed(_simulated_row)(task, network, float(alpha), dimension=dimension, seeds=seeds, seed=seed)

@@ -14,12 +14,12 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from carryover.experiments.comparisons import VERDICTS, Comparison, Published
-from carryover.experiments.entry import Cost
 from carryover.experiments.reproduction import Reproduction
 from carryover.reports import wording
 from carryover.reports.canvas import drawing, to_svg
 from carryover.reports.catalogue_figures import CAPTIONS, FIGURES
-from carryover.reports.numbers import duration, significant
+from carryover.reports.costs import cost_said
+from carryover.reports.numbers import significant
 from carryover.reports.publish import publish_together, write_text
 from carryover.reports.templating import environment
 from carryover.reports.theory_figures import save_figure
@@ -76,11 +76,6 @@ def counted(comparisons: tuple[Comparison, ...]) -> str:
     """The counts as words, without those that are 0."""
     said = [f"{n} {verdict}" for verdict, n in counts(comparisons).items() if n]
     return f"{len(comparisons)} comparisons: {', '.join(said)}."
-
-
-def cost_said(cost: Cost) -> str:
-    """The cost as the list of experiments says it."""
-    return f"{duration(cost.seconds)} on one core{'' if cost.measured else ', estimated'}"
 
 
 def render_reproduction(found: Reproduction, record: Mapping[str, Any], picture: str) -> str:
