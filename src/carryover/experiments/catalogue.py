@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from carryover._core.errors import InputError, did_you_mean
 from carryover.experiments.entries.a26_figures import FIGURE3, FIGURE5
+from carryover.experiments.entries.a26_modular import MODULAR
 from carryover.experiments.entries.a26_regimes import FIGURE2
 from carryover.experiments.entries.lpft_linear import LPFT
 from carryover.experiments.entry import Entry
 
 # The modules load no torch: the list is quick.  What computes cells is imported when they are built.
-CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in (FIGURE2, FIGURE3, FIGURE5, LPFT)}
+CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in (FIGURE2, FIGURE3, FIGURE5, MODULAR, LPFT)}
 
 
 def entry_named(name: str) -> Entry:

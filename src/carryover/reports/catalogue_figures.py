@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from carryover.experiments.entries.a26_curves import PREDICTED, SIMULATED
 from carryover.experiments.entries.a26_regimes import NAMED
+from carryover.reports.figures_a26_modular import modular_figure
 from carryover.reports.theory_figures import CurveAxes, curve_figure, regime_figure
 
 
@@ -42,11 +43,16 @@ FIGURES: Mapping[str, Callable[[pd.DataFrame], Figure]] = {
     "a26_figure2": _regimes,
     "a26_figure3": _curves,
     "a26_figure5": _curves,
+    "a26_modular": modular_figure,
     "lpft": _linear_transfer,
 }
 CAPTIONS: Mapping[str, str] = {
     "a26_figure2": "Order against pretraining dependence as one scale moves; lines with dots hold the others.",
     "a26_figure3": "Lines: exact predictions. Dots: means of simulated tasks with two standard errors.",
     "a26_figure5": "Lines: exact predictions. Dots: means of simulated tasks with two standard errors.",
+    "a26_modular": (
+        "Fine-tuned on n pairs from pretrained weights (lines) and from those before pretraining (dashed); one scale "
+        "moves at a time. Means over seeds with two standard errors."
+    ),
     "lpft": "Squared error of the linear function where there is no data, mean over runs (|w| = 1).",
 }
