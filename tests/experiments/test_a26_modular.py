@@ -271,7 +271,7 @@ def test_a_contrast_is_the_weighted_sum_of_means_over_samples():
 def test_the_figure_has_a_panel_for_each_scale_and_task_with_the_means():
     table = entry._table(rows_of(as_published))
     figure = FIGURES["a26_modular"](table)
-    assert len(figure.axes) == 6
+    assert len(figure.axes) == 6 and all(axes.get_ylim() == (0.0, 1.02) for axes in figure.axes)
     line = figure.axes[2].containers[0].lines[0]  # reused, gamma, the fewest samples, pretrained
     own = table[
         (table["task"] == REUSE) & (table["start"] == TRAINED) & (table["samples"] == 96)

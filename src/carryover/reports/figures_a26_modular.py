@@ -35,7 +35,9 @@ def modular_figure(table: pd.DataFrame) -> Figure:
         for row in panels:
             row[0].set_ylabel("accuracy on held-out pairs")
         handles, labels = panels[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+        figure.legend(
+            handles, labels, loc="outside lower center", ncols=len(handles) // 2, frameon=False, fontsize=8
+        )
     return figure
 
 
@@ -52,7 +54,7 @@ def _draw(axes: Axes, own: pd.DataFrame, knob: str) -> None:
     axes.set_xscale("log")
     axes.set_xticks(values, [f"{value:g}" for value in values])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_ylim(bottom=0.0)
+    axes.set_ylim(0.0, 1.02)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
     axes.tick_params(colors=MUTED, labelsize=8, which="both")

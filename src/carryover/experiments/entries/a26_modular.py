@@ -6,7 +6,7 @@ input is "a b =".  AdamW with weight decay, cross-entropy; the other 20 % of the
 
 *Fine-tuning.*  The readout is drawn anew for one task, all weights are trained, without decay, on the first n of the
 pairs that pretraining saw, until their mean loss is below .01 nats.  "reuse": a + b, its p results renamed by a
-random permutation, which needs half of the features. "new": a^2 + b^2, renamed, which pretraining did not have.  Both
+random permutation, which needs half of the features.  "new": a^2 + b^2, renamed, which pretraining did not have.  Both
 have the same inputs, samples and number of classes, and are tested on the pairs held out.  The logits at the start
 are subtracted, so that the function starts at 0 as it does in A26's model.  "random": the same from the weights that
 pretraining started from.
@@ -115,7 +115,7 @@ MODULAR = Entry(
         "smoke": Size(partial(_parts, range(2), _SMOKE), Cost(17.0), seeds=(0, 1)),
         "small": Size(partial(_parts, range(8), {}), Cost(2200.0, measured=False), seeds=tuple(range(8))),
         "full": Size(
-            partial(_parts, range(20), _FULL), Cost(150_000.0, measured=False), seeds=tuple(range(20))
+            partial(_parts, range(20), _FULL), Cost(87_000.0, measured=False), seeds=tuple(range(20))
         ),
     },
     table=_table,
