@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from carryover._core.errors import InputError, did_you_mean
 from carryover.experiments.entries.a26_figures import FIGURE3, FIGURE5
+from carryover.experiments.entries.a26_modular import MODULAR
 from carryover.experiments.entries.a26_regimes import FIGURE2
 from carryover.experiments.entries.a26_resnet import RESNET
 from carryover.experiments.entries.curl_pairs import CURL_PAIRS
@@ -21,6 +22,7 @@ CATALOGUE: Mapping[str, Entry] = {
         FIGURE3,
         FIGURE5,
         RESNET,
+        MODULAR,
         RADREG_ENTRY,
         TERMS_ENTRY,
         CURL_PAIRS,

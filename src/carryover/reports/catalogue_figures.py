@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from carryover.experiments.entries.a26_curves import PREDICTED, SIMULATED
 from carryover.experiments.entries.a26_regimes import NAMED
+from carryover.reports.figures_a26_modular import modular_figure
 from carryover.reports.figures_a26_resnet import CAPTION as SCALED_NETWORKS
 from carryover.reports.figures_a26_resnet import scaled_networks_figure
 from carryover.reports.figures_curl_pairs import pairs_figure
@@ -36,6 +37,7 @@ FIGURES: Mapping[str, Callable[[pd.DataFrame], Figure]] = {
     "dhzm_radreg": radreg_figure,
     "dhzm_terms": terms_figure,
     "a26_resnet": scaled_networks_figure,
+    "a26_modular": modular_figure,
 }
 CAPTIONS: Mapping[str, str] = {
     "a26_figure2": "Order against pretraining dependence as one scale moves; lines with dots hold the others.",
@@ -48,4 +50,8 @@ CAPTIONS: Mapping[str, str] = {
     "dhzm_radreg": "Test accuracy less that from random weights: means over seeds with 95 % intervals; large: chosen.",
     "dhzm_terms": "Means over seeds, a dot for each kind of encoder; rings: not above its own random start.",
     "a26_resnet": SCALED_NETWORKS,
+    "a26_modular": (
+        "Fine-tuned on n pairs from pretrained weights (lines) and from those before pretraining (dashed); one scale "
+        "moves at a time. Means over seeds with two standard errors."
+    ),
 }
