@@ -106,7 +106,7 @@ def _condition(name: str, row: Row) -> Row:
 
 MODULAR = Entry(
     name="a26_modular",
-    description="A small Transformer on a + b and a - b mod p, fine-tuned on one of them or on a new rule, over three scales.",
+    description="A small Transformer on a + b and a - b mod p, fine-tuned on a + b or a new rule, over three scales.",
     sizes={
         "smoke": Size(partial(_parts, range(2), _SMOKE), Cost(17.0), seeds=(0, 1)),
         "small": Size(partial(_parts, range(8), {}), Cost(2200.0, measured=False), seeds=tuple(range(8))),
