@@ -35,7 +35,11 @@ environment() {
   echo "$version" >"$own/version"
 }
 
-commit() { git -C "$1" rev-parse --short=10 HEAD 2>/dev/null || echo "unknown commit"; }
+# The commit of a checkout, or of loose files a hash.
+commit() {
+  git -C "$1" rev-parse --short=10 HEAD 2>/dev/null && return
+  echo "files $(find "$1" -name '*.py' -exec sha256sum {} + | cut -d' ' -f1 | sort | sha256sum | cut -c1-10)"
+}
 
 environment thuml "$(commit "$logme")" "$logme" numpy scipy numba
 environment tllib "$(commit "$tllib")" "$tllib" numpy numba scikit-learn

@@ -249,6 +249,16 @@ def test_a_rival_that_gave_no_answer_has_rows_that_say_so():
     assert table.loc[table["name"] == "logme", "status"].tolist() == ["ok"]
 
 
+def test_the_table_says_which_release_answered():
+    row = row_of("t", {}, {"logme": 0.5, "thuml.logme": 0.1}, {}) | {
+        "rival/thuml": "abc",
+        "rival/thuml/reason": None,
+    }
+    table = RANKING.table([row]).set_index("name")
+    assert table.loc["thuml.logme", "release"] == "abc" and pd.isna(table.loc["logme", "release"])
+    assert (table["status"] == "ok").all()
+
+
 def test_the_figure_has_a_line_for_each_score_and_bars_where_there_are_several_targets():
     table = made_up(noise=1e-3, without=("tllib.transrate",))
     figure = ranking_figure(table)

@@ -38,7 +38,7 @@ _NAMES = {
     "transformer_ranker.h_score": "H-score as released (transformer-ranker)",
     WIDTH: "the number of features",
 }
-_WITH_BARS = ("ridge_loo", "logme", "thuml.logme")
+_WITH_BARS = {"ridge_loo": 0.94, "logme": 1.0, "thuml.logme": 1.06}  # moved apart by these factors
 _PANELS = (
     ("tau", "Kendall's tau, mean over targets"),
     ("regret", "accuracy that the pick loses, mean over targets"),

@@ -35,6 +35,7 @@ from carryover.experiments.entries.ranking_specs import (
     Rival,
     Target,
     reason_key,
+    release_key,
 )
 from carryover.experiments.entry import Cost, Entry, Part, Size
 from carryover.experiments.identity import Contents, cell_id
@@ -48,7 +49,7 @@ FILES = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}
 DOMAINS = ("art painting", "cartoon", "photo", "sketch")
 CLASSES = 10
 """Of CIFAR-100 in each target; no class is in two."""
-_COLUMNS = ("target", "data", "hub_seed", "kind", "hub", "name", "labels", "width", "accuracy")
+_COLUMNS = ("target", "data", "hub_seed", "kind", "hub", "name", "release", "labels", "width", "accuracy")
 _MEASURED = (*METRICS, "tau_std_error", *(metric + AT_N for metric in METRICS), "missing", "draws")
 
 
@@ -142,6 +143,7 @@ def _lines(row: Row) -> list[Row]:
         elif place[0] == SCORE:
             named = dict(zip(("kind", "hub", "name", "labels"), place, strict=True))
             named["labels"] = int(named["labels"])
+            named["release"] = row.get(release_key(named["name"].partition(".")[0]))
         else:
             continue
         found.setdefault(tuple(place), {**shared, **named})[what] = value
@@ -217,7 +219,7 @@ RANKING = Entry(
     description="Which score finds the best checkpoint with 20 to 500 labels, on real features.",
     sizes={
         "smoke": Size(partial(_parts, _SMOKE), Cost(18.0), seeds=_SMOKE.seeds),
-        "small": Size(partial(_parts, _SMALL), Cost(2900.0, measured=False), seeds=_SMALL.seeds),
+        "small": Size(partial(_parts, _SMALL), Cost(2500.0, measured=False), seeds=_SMALL.seeds),
         "full": Size(partial(_parts, _FULL), Cost(66_000.0, measured=False), seeds=_FULL.seeds),
     },
     table=_table,
