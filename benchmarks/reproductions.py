@@ -1,15 +1,25 @@
 """docs/reproductions.md from the comparisons that are committed in docs/tables.
 
-python benchmarks/reproductions.py [FOLDER ...]: of folders of ``carryover reproduce`` the tables are taken over first.
+    python benchmarks/reproductions.py [FOLDER ...]  tables of folders of ``carryover reproduce`` are taken over first
+    python benchmarks/reproductions.py --run DIR     every experiment at size small, in DIR/NAME, with two workers
+
+The second takes hours, and goes on where it was stopped (data in CARRYOVER_DATA or in `shared` beside the repository).
 """
 
+import argparse
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+from carryover.experiments.catalogue import CATALOGUE
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("CARRYOVER_DATA") or ROOT.parent / "shared")
+DOCS = ROOT / "docs"
 TABLES, PAGE = DOCS / "tables", DOCS / "reproductions.md"
 HEAD = """# Reproductions
 
@@ -34,12 +44,24 @@ def take_over(folder: Path) -> None:
     """Copy the comparisons and the table of a folder of ``carryover reproduce``."""
     record = json.loads((folder / "comparisons.json").read_text(encoding="utf-8"))
     record["environment"].pop("host", None)
+    record["environment"]["commit"] = _commit()
     for name in ("n_computed", "seconds"):  # of the last run alone, which may have found every row there
         del record[name]
     TABLES.mkdir(exist_ok=True)
     text = json.dumps(record, indent=1) + "\n"
     (TABLES / f"{record['name']}_{record['size']}.json").write_text(text, encoding="utf-8")
     shutil.copyfile(folder / "table.csv", TABLES / f"{record['name']}_{record['size']}.csv")
+
+
+def _commit() -> str:
+    """Of this checkout, which the folder is taken to have been computed with."""
+    said = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short=10", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return said.stdout.strip()
 
 
 def page() -> str:
@@ -51,7 +73,8 @@ def page() -> str:
 def _section(record: dict[str, Any]) -> str:
     verdicts = ", ".join(f"{n} {verdict}" for verdict, n in record["verdicts"].items() if n)
     where = record["environment"]
-    versions = ", ".join(f"{key} {where[key]}" for key in ("python", "numpy", "scipy"))
+    named = ("commit", "python", "numpy", "scipy", "torch")
+    versions = ", ".join(f"{key} {where[key]}" for key in named if key in where)
     name = f"{record['name']}_{record['size']}"
     lines = [
         f"## {record['name']}, {record['size']}",
@@ -78,7 +101,23 @@ def _ours(ours: dict[str, Any]) -> str:
     return f"{ours['value']:.4g}" + ("" if low == high else f" ({low:.4g} to {high:.4g})")
 
 
-if __name__ == "__main__":
-    for given in sys.argv[1:]:
-        take_over(Path(given))
+def run_all(folder: Path) -> list[Path]:
+    """Every experiment at size small; the folders."""
+    for name in CATALOGUE:
+        command = [sys.executable, "-m", "carryover", "reproduce", name, "--out", str(folder / name)]
+        subprocess.run([*command, "--size", "small", "--data", str(DATA), "--workers", "2"], check=True)
+    return [folder / name for name in CATALOGUE]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--run", type=Path)
+    given = parser.parse_args()
+    for folder in run_all(given.run) if given.run else given.folders:
+        take_over(folder)
     PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

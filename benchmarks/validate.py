@@ -1,6 +1,6 @@
 """`make validate`: the full-size validations, each printing the table that docs/ holds.
 
-python benchmarks/validate.py [verdicts] [real_input] [theory] [pretraining] [adaptation] [bounds]
+python benchmarks/validate.py [verdicts] [real_input] [theory] [pretraining] [adaptation] [bounds] [reproductions]
 """
 
 import subprocess
@@ -15,6 +15,7 @@ VALIDATIONS = {
     "pretraining": ["validate_pretraining.py"],
     "adaptation": ["validate_adaptation.py"],
     "bounds": ["validate_bounds.py"],
+    "reproductions": ["reproductions.py", "--run", "reproductions"],
 }
 
 
