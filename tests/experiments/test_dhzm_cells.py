@@ -1,6 +1,7 @@
 """Cells of the DHZM24 experiments: who gets which rows, what is measured of an encoder, and one whole cell."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from carryover.experiments.entries.dhzm_measures import (
     radreg_columns,
     term_columns,
 )
-from carryover.experiments.entries.dhzm_targets import Downstream, Drawn, Labelled, draw, write_pool
+from carryover.experiments.entries.dhzm_targets import Downstream, Drawn, Labelled, draw, forget, write_pool
 from carryover.measures.rademacher import rademacher_complexity
 from carryover.models.encoders import ImageSize
 from carryover.objectives.building import build_objective
@@ -77,6 +78,10 @@ def test_the_pool_that_is_written_is_the_one_that_is_drawn(folder, tmp_path):
     written = torch.from_numpy(source.images("image").read(0, 30))[:, None, :, :, 0]
     assert source.columns == ("image",)
     assert torch.equal(written, draw(_target(folder), SIZE, seed=0).pool)
+    copies = [Path(one["filename"]) for one in source.dataset.cache_files]
+    assert copies and all(one.is_file() for one in (path, *copies))
+    forget(path)
+    assert not any(one.exists() for one in (path, *copies))
 
 
 def test_codes_are_places_among_the_training_split_s_classes(tmp_path):
