@@ -16,6 +16,7 @@ from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
 _PANEL = (3.3, 2.9)  # inches
 _COLOURS = dict(zip(WORDS, (MUTED, *PALETTE), strict=False))
 _NARROW = 34  # characters of an axis label
+_APART = 1.12  # so that intervals of one strength do not hide each other
 
 
 def radreg_figure(table: pd.DataFrame) -> Figure:
@@ -47,10 +48,11 @@ def _draw_strengths(axes: Axes, rows: pd.DataFrame, kind: str, way: str) -> None
         axes.axhline(middle, color=colour, linewidth=1.4, linestyle="--", label=WORDS[kind])
         axes.axhspan(low, high, color=colour, alpha=0.12, linewidth=0)
         return
-    strengths = sorted(set(rows["strength"]))
+    strengths = np.array(sorted(set(rows["strength"])))
     ends = np.array([_ends(gain(rows[rows["strength"] == strength], measure)) for strength in strengths])
     chosen = set(rows["strength"][rows[f"chosen_for_{way}"]])
     sizes = [70 if strength in chosen else 16 for strength in strengths]
+    strengths = strengths * _APART ** list(WORDS).index(kind)
     axes.plot(strengths, ends[:, 1], color=colour, linewidth=1.3, label=WORDS[kind])
     axes.scatter(strengths, ends[:, 1], s=sizes, color=colour, zorder=3)
     axes.vlines(strengths, ends[:, 0], ends[:, 2], color=colour, linewidth=1.0)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from carryover._core.results import Estimate
+from carryover._core.seeding import derive_generator
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
 from carryover.experiments.rows import Row
 from carryover.experiments.summaries import mean_over_runs
+from carryover.measures.transfer_envelope import measure_transferability
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 DHZM24 = "Deng et al., AISTATS 2024 (DHZM24, arXiv 2403.06871)"
 TARGETS = "targets"
 """The label that names a cell's targets, joined by ", "."""
+_PRECISION = 0.5  # half width of the exponent's interval beyond which it abstains
 Gains = Mapping[str, Estimate]
 """By the name of an encoder, its accuracy less that of its random start, over runs."""
 
@@ -104,3 +107,21 @@ def rank_correlations(predictor: np.ndarray, outcome: np.ndarray) -> np.ndarray:
     known = lengths > 0.0
     products = (ranks[0] * ranks[1]).sum(axis=1)
     return np.where(known, products / np.where(known, lengths, 1.0), np.nan)
+
+
+def exponent(losses: np.ndarray, errors: np.ndarray) -> Estimate:
+    """beta of (C, beta) from losses and downstream losses (seeds, conditions)."""
+    if not (np.isfinite(losses).all() and np.isfinite(errors).all() and len(losses) > 1):
+        return Estimate.missing("failed", "a run failed, or there are fewer than two seeds")
+    best = int(losses.mean(axis=0).argmin())
+    excesses = [values - values[:, [best]] for values in (losses, errors)]
+    means = [values.mean(axis=0) for values in excesses]
+    deviations = [values.std(axis=0, ddof=1) / np.sqrt(len(values)) for values in excesses]
+    found = measure_transferability(
+        *means,
+        pretraining_std_error=deviations[0],
+        downstream_std_error=deviations[1],
+        precision=_PRECISION,
+        generator=derive_generator(0, "transferability"),
+    )
+    return found.exponent

@@ -134,14 +134,14 @@ RADREG_ENTRY = Entry(
     name="dhzm_radreg",
     description="Masked autoencoders with RadReg and four baselines over strengths, by linear probe and fine-tuning.",
     sizes={
-        "smoke": Size(partial(_parts, "smoke"), Cost(25.0), seeds=_GRIDS["smoke"].reported),
-        "small": Size(partial(_parts, "small"), Cost(3600.0, measured=False), seeds=_GRIDS["small"].reported),
-        "full": Size(partial(_parts, "full"), Cost(4.5e7, measured=False), seeds=_GRIDS["full"].reported),
+        "smoke": Size(partial(_parts, "smoke"), Cost(20.0), seeds=_GRIDS["smoke"].reported),
+        "small": Size(partial(_parts, "small"), Cost(3500.0, measured=False), seeds=_GRIDS["small"].reported),
+        "full": Size(partial(_parts, "full"), Cost(5e7, measured=False), seeds=_GRIDS["full"].reported),
     },
     table=_table,
     compare=compare_radreg,
     chosen="The strength of each regulariser, of as many for each, by mean validation accuracy over the choosing seeds "
-    "(for each target and way of adapting on its own). Network, steps and learning rates of small: a few trials "
-    "without regulariser on seeds 0 and 1.",
+    "(for each target and way of adapting on its own). Network, steps, learning rates and the strengths that are tried "
+    "at small: a few trials on seeds 0 and 1.",
     chosen_on=(0, 1, 2),
 )

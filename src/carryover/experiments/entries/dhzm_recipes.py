@@ -93,7 +93,7 @@ RECIPES: Mapping[SizeName, Recipe] = {
         {"mae": (300, 5e-4), **dict.fromkeys(("denoising", "context_encoder"), (200, 1e-3)),
          **dict.fromkeys(("simclr", "spectral"), (100, 1e-3))},
         TrainSpec(batch_size=64, warmup_steps=20, clip_norm=1.0, downstream_batch=32),
-        100,
+        80,
     ),
     "full": Recipe(
         "cifar10", 32, 3, None, _FULL, dict.fromkeys(_FULL, (9800, 1e-3)),

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from carryover._core.results import Estimate
-from carryover._core.seeding import derive_generator
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
 from carryover.experiments.entries.dhzm_claims import (
     DHZM24,
     beats,
     claimed,
+    exponent,
     gain,
     pivoted,
     rank_correlations,
@@ -30,14 +30,12 @@ from carryover.experiments.entries.dhzm_conditions import (
     of_axis,
 )
 from carryover.experiments.summaries import mean_over_runs
-from carryover.measures.transfer_envelope import measure_transferability
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST = 4
 """Encoders that a rank correlation is taken over, at the least."""
-_PRECISION = 0.5
 HE22 = "He et al., CVPR 2022 (MAE)"
 _BOUND = f"the bound of {DHZM24}, in words: not a published number"
 PREDICTORS: Mapping[str, str] = {
@@ -148,24 +146,6 @@ def _exponent(runs: Runs) -> Iterator[Comparison]:
     what = f"exponent beta of the measured (C, beta) over {len(family)} masked autoencoders of one loss"
     published = Published(source, 0.5)
     yield compare_value(what, published, exponent(losses, errors), matters=0.25)
-
-
-def exponent(losses: np.ndarray, errors: np.ndarray) -> Estimate:
-    """beta of (C, beta) from losses and downstream losses (seeds, conditions)."""
-    if not (np.isfinite(losses).all() and np.isfinite(errors).all() and len(losses) > 1):
-        return Estimate.missing("failed", "a run failed, or there are fewer than two seeds")
-    best = int(losses.mean(axis=0).argmin())
-    excesses = [values - values[:, [best]] for values in (losses, errors)]
-    means = [values.mean(axis=0) for values in excesses]
-    deviations = [values.std(axis=0, ddof=1) / np.sqrt(len(values)) for values in excesses]
-    found = measure_transferability(
-        *means,
-        pretraining_std_error=deviations[0],
-        downstream_std_error=deviations[1],
-        precision=_PRECISION,
-        generator=derive_generator(0, "transferability"),
-    )
-    return found.exponent
 
 
 def _contrasts(
