@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from carryover._core.errors import InputError, did_you_mean
 from carryover.experiments.entries.a26_figures import FIGURE3, FIGURE5
 from carryover.experiments.entries.a26_regimes import FIGURE2
+from carryover.experiments.entries.dhzm_dense import DHZM_DENSE
+from carryover.experiments.entries.dhzm_multitask import DHZM_MULTITASK
 from carryover.experiments.entries.lpft_linear import LPFT
 from carryover.experiments.entry import Entry
 
 # The modules load no torch: the list is quick.  What computes cells is imported when they are built.
-CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in (FIGURE2, FIGURE3, FIGURE5, LPFT)}
+CATALOGUE: Mapping[str, Entry] = {
+    entry.name: entry for entry in (FIGURE2, FIGURE3, FIGURE5, DHZM_DENSE, DHZM_MULTITASK, LPFT)
+}
 
 
 def entry_named(name: str) -> Entry:
