@@ -56,7 +56,7 @@ def _load(target: str, *, where: str, **options: Any) -> dict[str, "Dataset"]:
     import datasets
 
     try:
-        with _quiet():
+        with without_progress_bars():
             loaded = datasets.load_dataset(target, **options)
     except Exception as error:  # load_dataset passes on whatever its builders, Arrow and the network raise
         raise _as_sentence(error, where) from error
@@ -116,7 +116,7 @@ def _check_hub(hub_id: str) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def without_progress_bars() -> Iterator[None]:
     """Without progress bars, left afterwards as they were."""
     import datasets
 

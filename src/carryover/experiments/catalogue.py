@@ -8,6 +8,8 @@ from carryover.experiments.entries.a26_modular import MODULAR
 from carryover.experiments.entries.a26_regimes import FIGURE2
 from carryover.experiments.entries.a26_resnet import RESNET
 from carryover.experiments.entries.curl_pairs import CURL_PAIRS
+from carryover.experiments.entries.dhzm_dense import DHZM_DENSE
+from carryover.experiments.entries.dhzm_multitask import DHZM_MULTITASK
 from carryover.experiments.entries.dhzm_radreg import RADREG_ENTRY
 from carryover.experiments.entries.dhzm_terms import TERMS_ENTRY
 from carryover.experiments.entries.lpft import LPFT
@@ -25,6 +27,8 @@ CATALOGUE: Mapping[str, Entry] = {
         MODULAR,
         RADREG_ENTRY,
         TERMS_ENTRY,
+        DHZM_DENSE,
+        DHZM_MULTITASK,
         CURL_PAIRS,
         LPFT,
         RANKING,

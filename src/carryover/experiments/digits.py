@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from carryover._core.seeding import derive_generator
+from carryover.data.load import without_progress_bars
 
 N_SOURCE, N_POOL = 900, 300
 NOISE_STD = 70.0
@@ -106,9 +107,9 @@ def write_digits(directory: Path, *, seed: int = 0) -> tuple[np.ndarray, np.ndar
     noisy = np.clip(np.round(images[rest] + generator.normal(0, NOISE_STD, images[rest].shape)), 0, 255)
     noisy = noisy.astype(np.uint8)
     directory.mkdir(parents=True, exist_ok=True)
-    _write_images(directory / "source", images[source])
-    _write_images(directory / "pool", noisy[:N_POOL])
-    _write_images(directory / "target", noisy[N_POOL:], digits.target[rest][N_POOL:])
+    write_images(directory / "source", images[source])
+    write_images(directory / "pool", noisy[:N_POOL])
+    write_images(directory / "target", noisy[N_POOL:], digits.target[rest][N_POOL:])
     return images[source], digits.target[source]
 
 
@@ -128,7 +129,8 @@ def _pretrain_all(directory: Path, seed: int, announce: Callable[[str], None]) -
         pretrain(read_recipe(path), directory / "runs" / folder)
 
 
-def _write_images(folder: Path, images: np.ndarray, labels: np.ndarray | None = None) -> None:
+def write_images(folder: Path, images: np.ndarray, labels: np.ndarray | None = None) -> None:
+    """Grey uint8 images (n, h, w), and digits as their labels, as a data set of one Parquet file in ``folder``."""
     from datasets import ClassLabel, Dataset, Features, Image
     from PIL import Image as Picture
 
@@ -137,4 +139,7 @@ def _write_images(folder: Path, images: np.ndarray, labels: np.ndarray | None = 
     if labels is not None:
         columns["label"] = ClassLabel(names=[str(digit) for digit in range(10)])
         rows["label"] = labels.tolist()
-    Dataset.from_dict(rows, features=Features(columns)).to_parquet(folder / "train-00000-of-00001.parquet")
+    with without_progress_bars():
+        Dataset.from_dict(rows, features=Features(columns)).to_parquet(
+            folder / "train-00000-of-00001.parquet"
+        )

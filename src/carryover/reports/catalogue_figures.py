@@ -12,6 +12,8 @@ from carryover.reports.figures_a26_resnet import CAPTION as SCALED_NETWORKS
 from carryover.reports.figures_a26_resnet import scaled_networks_figure
 from carryover.reports.figures_curl_pairs import pairs_figure
 from carryover.reports.figures_dhzm import radreg_figure, terms_figure
+from carryover.reports.figures_dhzm_dense import dense_figure
+from carryover.reports.figures_dhzm_multitask import multitask_figure
 from carryover.reports.figures_lpft import lpft_figure
 from carryover.reports.figures_ranking import ranking_figure
 from carryover.reports.theory_figures import curve_figure, regime_figure
@@ -38,6 +40,8 @@ FIGURES: Mapping[str, Callable[[pd.DataFrame], Figure]] = {
     "dhzm_terms": terms_figure,
     "a26_resnet": scaled_networks_figure,
     "a26_modular": modular_figure,
+    "dhzm_dense": dense_figure,
+    "dhzm_multitask": multitask_figure,
 }
 CAPTIONS: Mapping[str, str] = {
     "a26_figure2": "Order against pretraining dependence as one scale moves; lines with dots hold the others.",
@@ -54,4 +58,6 @@ CAPTIONS: Mapping[str, str] = {
         "Fine-tuned on n pairs from pretrained weights (lines) and from those before pretraining (dashed); one scale "
         "moves at a time. Means over seeds with two standard errors."
     ),
+    "dhzm_dense": "Error against each term. A dot is an encoder, mean over seeds, larger after more steps.",
+    "dhzm_multitask": "Left: means and 95 % intervals over seeds. Right: encoders, means over seeds; line: equal sums.",
 }
