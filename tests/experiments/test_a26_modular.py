@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from carryover._core.errors import InputError
-from carryover.experiments.entries import a26_modular as entry
-from carryover.experiments.entries.a26_modular_cells import (
+from carryover.experiments.entries.a26 import modular as entry
+from carryover.experiments.entries.a26.modular_cells import (
     CellData,
     FineTuning,
     fine_tuned,
     initial_network,
     run_modular,
 )
-from carryover.experiments.entries.a26_modular_claims import Condition, claims_of, compare_modular, contrast
-from carryover.experiments.entries.a26_modular_protocol import (
+from carryover.experiments.entries.a26.modular_claims import Condition, claims_of, compare_modular, contrast
+from carryover.experiments.entries.a26.modular_protocol import (
     NEW,
     RANDOM,
     REUSE,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from carryover.experiments.entries import a26_resnet_claims as claims
+from carryover.experiments.entries.a26 import resnet_claims as claims
 from carryover.reports.figures_a26_resnet import scaled_networks_figure
 
 

@@ -12,17 +12,17 @@ from torch.nn import functional
 from carryover._core.errors import InputError
 from carryover._core.seeding import derive_seed
 from carryover.adaptation.phases import Examples
-from carryover.experiments.entries.a26_resnet import table
-from carryover.experiments.entries.a26_resnet_cells import run_scaled
-from carryover.experiments.entries.a26_resnet_networks import new_network, settle_norms
-from carryover.experiments.entries.a26_resnet_spec import (
+from carryover.experiments.entries.a26.resnet import table
+from carryover.experiments.entries.a26.resnet_cells import run_scaled
+from carryover.experiments.entries.a26.resnet_networks import new_network, settle_norms
+from carryover.experiments.entries.a26.resnet_spec import (
     Condition,
     Descent,
     NetworkSpec,
     ScaledResNetCell,
     conditions,
 )
-from carryover.experiments.entries.a26_resnet_tasks import NORMALISE, Drawn, Labelled, draw_classes
+from carryover.experiments.entries.a26.resnet_tasks import NORMALISE, Drawn, Labelled, draw_classes
 from carryover.experiments.rows import failed_row
 from carryover.models.initial_scales import InitialScales, cancelled_scales, scale_weights
 from carryover.training.schedules import WarmupCosine

@@ -11,8 +11,8 @@ import pytest
 
 from carryover._core.errors import InputError
 from carryover.experiments.catalogue import CATALOGUE, entry_named
-from carryover.experiments.entries import a26_figures
-from carryover.experiments.entries.a26_values import EXACT, EXACT_ALPHAS
+from carryover.experiments.entries.a26 import figures as a26_figures
+from carryover.experiments.entries.a26.values import EXACT, EXACT_ALPHAS
 from carryover.experiments.entry import SIZES
 from carryover.experiments.inputs import Inputs
 from carryover.experiments.reproduction import Reproduction, reproduce

@@ -13,15 +13,15 @@ from sklearn.linear_model import Ridge
 
 from carryover._core.errors import InputError
 from carryover.experiments.catalogue import CATALOGUE
-from carryover.experiments.entries import curl_pairs
-from carryover.experiments.entries.curl_pairs import CONDITIONS, IMAGES, Recipe, tuples_a_step
-from carryover.experiments.entries.curl_pairs_cells import (
+from carryover.experiments.entries.curl import pairs as curl_pairs
+from carryover.experiments.entries.curl.pairs import CONDITIONS, IMAGES, Recipe, tuples_a_step
+from carryover.experiments.entries.curl.pairs_cells import (
     average_accuracies,
     draw_tasks,
     encoded,
     run_pairs,
 )
-from carryover.experiments.entries.curl_pairs_spec import PairsCell, images_of_tuple
+from carryover.experiments.entries.curl.pairs_spec import PairsCell, images_of_tuple
 from carryover.experiments.inputs import Inputs
 from carryover.measures.ridge import fit_ridge_path
 from carryover.objectives.normalize import Normalize

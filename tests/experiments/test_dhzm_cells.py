@@ -8,8 +8,8 @@ import torch
 from tiny_runs import MAE, striped_images, write_images
 
 from carryover._core.errors import InputError
-from carryover.experiments.entries.dhzm_cells import DhzmCell, run_cell
-from carryover.experiments.entries.dhzm_measures import (
+from carryover.experiments.entries.dhzm.cells import DhzmCell, run_cell
+from carryover.experiments.entries.dhzm.measures import (
     LIPSCHITZ,
     features_in_pretraining,
     features_of,
@@ -17,7 +17,7 @@ from carryover.experiments.entries.dhzm_measures import (
     radreg_columns,
     term_columns,
 )
-from carryover.experiments.entries.dhzm_targets import Downstream, Drawn, Labelled
+from carryover.experiments.entries.dhzm.targets import Downstream, Drawn, Labelled
 from carryover.measures.rademacher import rademacher_complexity
 from carryover.models.encoders import ImageSize
 from carryover.objectives.building import build_objective

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from carryover._core.errors import InputError, NotComputedError
-from carryover.experiments.entries.dhzm_dense import DHZM_DENSE
-from carryover.experiments.entries.dhzm_dense_cells import Rows, TaskRows, _reported, diagnosed, measured
-from carryover.experiments.entries.dhzm_dense_claims import TERMS, correlations, usable_encoders
-from carryover.experiments.entries.dhzm_dense_data import DenseCell, DenseSizes, dense_data
-from carryover.experiments.entries.digit_scenes import Layout
+from carryover.experiments.entries.dhzm.dense import DHZM_DENSE
+from carryover.experiments.entries.dhzm.dense_cells import Rows, TaskRows, _reported, diagnosed, measured
+from carryover.experiments.entries.dhzm.dense_claims import TERMS, correlations, usable_encoders
+from carryover.experiments.entries.dhzm.dense_data import DenseCell, DenseSizes, dense_data
+from carryover.experiments.entries.dhzm.digit_scenes import Layout
 from carryover.experiments.entries.random_starts import rank_correlation
 from carryover.objectives.specs import ObjectiveSpec
 from carryover.pretraining.specs import TrainSpec

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from carryover._core.errors import InputError
-from carryover.experiments.entries.dhzm_multitask import DHZM_MULTITASK
-from carryover.experiments.entries.dhzm_multitask_cells import (
+from carryover.experiments.entries.dhzm.multitask import DHZM_MULTITASK
+from carryover.experiments.entries.dhzm.multitask_cells import (
     MultitaskCell,
     multitask_data,
     of_features,
     radreg,
     side_by_side,
 )
-from carryover.experiments.entries.dhzm_multitask_claims import MATTERS, per_encoder, usable_encoders
+from carryover.experiments.entries.dhzm.multitask_claims import MATTERS, per_encoder, usable_encoders
 from carryover.measures.dimensions import participation_ratio
 from carryover.objectives.specs import ObjectiveSpec
 from carryover.pretraining.specs import TrainSpec

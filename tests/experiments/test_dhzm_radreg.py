@@ -7,8 +7,8 @@ import pytest
 
 from carryover._core.results import Estimate
 from carryover.experiments.catalogue import CATALOGUE
-from carryover.experiments.entries.dhzm_claims import at_random
-from carryover.experiments.entries.dhzm_radreg_claims import WORDS
+from carryover.experiments.entries.dhzm.claims import at_random
+from carryover.experiments.entries.dhzm.radreg_claims import WORDS
 from carryover.experiments.rows import failed_row
 
 RADREG = CATALOGUE["dhzm_radreg"]

@@ -9,7 +9,7 @@ from tiny_runs import striped_images, write_images
 
 from carryover._core.errors import InputError
 from carryover.data.sources import open_dataset
-from carryover.experiments.entries.dhzm_targets import Downstream, draw, forget, write_pool
+from carryover.experiments.entries.dhzm.targets import Downstream, draw, forget, write_pool
 from carryover.models.encoders import ImageSize
 
 SIZE = ImageSize(8, 8, 1)

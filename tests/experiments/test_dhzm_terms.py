@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from carryover.experiments.catalogue import CATALOGUE
-from carryover.experiments.entries.dhzm_claims import rank_correlations
-from carryover.experiments.entries.dhzm_conditions import BASE, BY_NAME, CONDITIONS, MASKING, SMOKE, of_axis
-from carryover.experiments.entries.dhzm_terms_claims import PREDICTORS, Runs, exponent, rank_estimate
+from carryover.experiments.entries.dhzm.claims import rank_correlations
+from carryover.experiments.entries.dhzm.conditions import BASE, BY_NAME, CONDITIONS, MASKING, SMOKE, of_axis
+from carryover.experiments.entries.dhzm.terms_claims import PREDICTORS, Runs, exponent, rank_estimate
 
 TERMS = CATALOGUE["dhzm_terms"]
 

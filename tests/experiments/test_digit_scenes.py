@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from carryover._core.errors import InputError
-from carryover.experiments.entries.digit_attributes import attribute_classes, slant, tertiles, thickness
-from carryover.experiments.entries.digit_scenes import (
+from carryover.experiments.entries.dhzm.digit_attributes import attribute_classes, slant, tertiles, thickness
+from carryover.experiments.entries.dhzm.digit_scenes import (
     BACKGROUND,
     Layout,
     chosen_patches,
@@ -13,7 +13,7 @@ from carryover.experiments.entries.digit_scenes import (
     inked_patches,
     patch_targets,
 )
-from carryover.experiments.entries.grey_images import shares
+from carryover.experiments.entries.dhzm.grey_images import shares
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from carryover._core.errors import InputError
-from carryover.experiments.entries.joint_finetuning import (
+from carryover.experiments.entries.dhzm.joint_finetuning import (
     JointExamples,
     TuneSpec,
     encoded,

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from carryover._core.errors import InputError
-from carryover.experiments.entries.patch_features import image_features
+from carryover.experiments.entries.dhzm.patch_features import image_features
 from carryover.models.encoders import ImageSize
 from carryover.objectives.building import build_objective
 from carryover.objectives.context_encoder import ContextEncoder

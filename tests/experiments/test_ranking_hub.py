@@ -7,10 +7,10 @@ from datasets import ClassLabel, Dataset, Features, Image
 from PIL import Image as Picture
 
 from carryover.data.images import images_from_array
-from carryover.experiments.entries.ranking_hub import hub_candidates
-from carryover.experiments.entries.ranking_pretrained import pretrain_spec, pretrained_encoders
-from carryover.experiments.entries.ranking_small_n_cells import load_target
-from carryover.experiments.entries.ranking_specs import START, Hub, Pretrained, Target
+from carryover.experiments.entries.ranking.cells import load_target
+from carryover.experiments.entries.ranking.hub import hub_candidates
+from carryover.experiments.entries.ranking.pretrained import pretrain_spec, pretrained_encoders
+from carryover.experiments.entries.ranking.specs import START, Hub, Pretrained, Target
 from carryover.pretraining.data import load_run_data
 from carryover.pretraining.start import new_objective
 

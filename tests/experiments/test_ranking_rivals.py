@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from carryover._core.errors import InputError, NotComputedError
-from carryover.experiments.entries import ranking_rivals as rivals
-from carryover.experiments.entries.ranking_scores import Pool, their_scores
-from carryover.experiments.entries.ranking_specs import EVERY, WITH_SOURCE
+from carryover.experiments.entries.ranking import rivals as rivals
+from carryover.experiments.entries.ranking.scores import Pool, their_scores
+from carryover.experiments.entries.ranking.specs import EVERY, WITH_SOURCE
 
 RUNNERS = Path(__file__).resolve().parents[2] / "benchmarks" / "rivals"
 RUNNER = """

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from carryover._core.errors import InputError
-from carryover.experiments.entries.ranking_claims import AT, TAUS, compare
-from carryover.experiments.entries.ranking_metrics import judge
-from carryover.experiments.entries.ranking_scores import Pool, judged_columns, our_scores
-from carryover.experiments.entries.ranking_small_n import RANKING
-from carryover.experiments.entries.ranking_small_n_cells import HeldOut, accuracies_with, label_draws
-from carryover.experiments.entries.ranking_specs import (
+from carryover.experiments.entries.ranking.cells import HeldOut, accuracies_with, label_draws
+from carryover.experiments.entries.ranking.claims import AT, TAUS, compare
+from carryover.experiments.entries.ranking.metrics import judge
+from carryover.experiments.entries.ranking.scores import Pool, judged_columns, our_scores
+from carryover.experiments.entries.ranking.small_n import RANKING
+from carryover.experiments.entries.ranking.specs import (
     EVERY,
     START,
     WITH_SOURCE,

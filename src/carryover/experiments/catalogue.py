@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 
 from carryover._core.errors import InputError, did_you_mean
-from carryover.experiments.entries.a26_figures import FIGURE3, FIGURE5
-from carryover.experiments.entries.a26_modular import MODULAR
-from carryover.experiments.entries.a26_regimes import FIGURE2
-from carryover.experiments.entries.a26_resnet import RESNET
-from carryover.experiments.entries.curl_pairs import CURL_PAIRS
-from carryover.experiments.entries.dhzm_dense import DHZM_DENSE
-from carryover.experiments.entries.dhzm_multitask import DHZM_MULTITASK
-from carryover.experiments.entries.dhzm_radreg import RADREG_ENTRY
-from carryover.experiments.entries.dhzm_terms import TERMS_ENTRY
-from carryover.experiments.entries.lpft import LPFT
-from carryover.experiments.entries.ranking_small_n import RANKING
+from carryover.experiments.entries.a26.figures import FIGURE3, FIGURE5
+from carryover.experiments.entries.a26.modular import MODULAR
+from carryover.experiments.entries.a26.regimes import FIGURE2
+from carryover.experiments.entries.a26.resnet import RESNET
+from carryover.experiments.entries.curl.pairs import CURL_PAIRS
+from carryover.experiments.entries.dhzm.dense import DHZM_DENSE
+from carryover.experiments.entries.dhzm.multitask import DHZM_MULTITASK
+from carryover.experiments.entries.dhzm.radreg import RADREG_ENTRY
+from carryover.experiments.entries.dhzm.terms import TERMS_ENTRY
+from carryover.experiments.entries.lpft.entry import LPFT
+from carryover.experiments.entries.ranking.small_n import RANKING
 from carryover.experiments.entry import Entry
 
 # The modules load no torch: the list is quick.  What computes cells is imported when they are built.

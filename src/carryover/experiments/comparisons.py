@@ -95,8 +95,8 @@ def compare_order(what: str, published: Published, contrast: Estimate, *, unlike
     low, high = contrast.interval
     verdict: Verdict = "agrees" if low > 0.0 else "differs" if high < 0.0 else "cannot tell"
     sentence = {
-        "agrees": f"as published: {_said(contrast)} is above 0.",
-        "differs": f"not as published: {_said(contrast)} is below 0.",
+        "agrees": f"as claimed: {_said(contrast)} is above 0.",
+        "differs": f"not as claimed: {_said(contrast)} is below 0.",
         "cannot tell": f"the interval holds 0: {_said(contrast)}.",
     }[verdict]
     return Comparison(what, published, contrast, 0.0, verdict, _capital(sentence), contrast)

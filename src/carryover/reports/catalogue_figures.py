@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from carryover.experiments.entries.a26_curves import PREDICTED, SIMULATED
-from carryover.experiments.entries.a26_regimes import NAMED
+from carryover.experiments.entries.a26.curves import PREDICTED, SIMULATED
+from carryover.experiments.entries.a26.regimes import NAMED
 from carryover.reports.figures_a26_modular import modular_figure
 from carryover.reports.figures_a26_resnet import CAPTION as SCALED_NETWORKS
 from carryover.reports.figures_a26_resnet import scaled_networks_figure

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from carryover.experiments.entries.a26_modular_protocol import NEW, REUSE, STARTS, TRAINED
+from carryover.experiments.entries.a26.modular_protocol import NEW, REUSE, STARTS, TRAINED
 from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
 
 _KNOBS: Mapping[str, str] = {

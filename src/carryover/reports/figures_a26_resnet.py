@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from carryover.experiments.entries.a26_resnet_claims import LL24_ACCURACY, LL24_SAMPLES, SCRATCH
-from carryover.experiments.entries.a26_resnet_spec import NEW, RANDOM, SUBSET
+from carryover.experiments.entries.a26.resnet_claims import LL24_ACCURACY, LL24_SAMPLES, SCRATCH
+from carryover.experiments.entries.a26.resnet_spec import NEW, RANDOM, SUBSET
 from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
 
 CAPTION = (

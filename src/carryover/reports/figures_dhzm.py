@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from carryover._core.results import Estimate
-from carryover.experiments.entries.dhzm_claims import beats, gain
-from carryover.experiments.entries.dhzm_conditions import OBJECTIVES
-from carryover.experiments.entries.dhzm_radreg_claims import ADAPTATIONS, NONE, REPORTED, WORDS
-from carryover.experiments.entries.dhzm_terms_claims import PREDICTORS
+from carryover.experiments.entries.dhzm.claims import beats, gain
+from carryover.experiments.entries.dhzm.conditions import OBJECTIVES
+from carryover.experiments.entries.dhzm.radreg_claims import ADAPTATIONS, NONE, REPORTED, WORDS
+from carryover.experiments.entries.dhzm.terms_claims import PREDICTORS
 from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
 
 _PANEL = (3.3, 2.9)  # inches

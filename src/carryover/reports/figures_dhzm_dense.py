@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from carryover.experiments.entries.dhzm_dense_claims import TERMS
+from carryover.experiments.entries.dhzm.dense_claims import TERMS
 from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
 
 _TITLES = {

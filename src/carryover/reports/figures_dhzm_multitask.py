@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from carryover.experiments.entries.dhzm_multitask_claims import NOTHING, per_encoder
+from carryover.experiments.entries.dhzm.multitask_claims import NOTHING, per_encoder
 from carryover.experiments.summaries import mean_over_runs
 from carryover.reports.canvas import FAINT, INK, PALETTE, drawing
 from carryover.reports.figures_dhzm_dense import styled

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from carryover.experiments.entries.ranking_claims import CALLED
-from carryover.experiments.entries.ranking_specs import CHANCE, EVERY, WIDTH
+from carryover.experiments.entries.ranking.claims import CALLED
+from carryover.experiments.entries.ranking.specs import CHANCE, EVERY, WIDTH
 from carryover.experiments.summaries import mean_over_runs
 from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
 

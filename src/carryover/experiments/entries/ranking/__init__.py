@@ -1,0 +1,1 @@
+"""Which score finds the best checkpoint with few labels."""
