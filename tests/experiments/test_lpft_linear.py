@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from carryover.experiments.entries.lpft.entry.linear import FT, LP_FT, TIMES, LinearTransferCell, run_linear
 
 from carryover._core.errors import InputError
 from carryover._core.seeding import derive_generator
+from carryover.experiments.entries.lpft.linear import FT, LP_FT, TIMES, LinearTransferCell, run_linear
 
 
 def errors(row, where):

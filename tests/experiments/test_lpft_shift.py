@@ -7,7 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from carryover.experiments.entries.lpft.entry.shift import (
+
+from carryover._core.errors import InputError
+from carryover._core.results import Estimate
+from carryover.adaptation.inputs import open_adaptation
+from carryover.adaptation.phases import all_features
+from carryover.adaptation.plans import PLANS
+from carryover.experiments.catalogue import CATALOGUE
+from carryover.experiments.entries.lpft.entry import SMALL, SMOKE
+from carryover.experiments.entries.lpft.shift import (
     FT,
     INSIDE,
     LP,
@@ -20,15 +28,7 @@ from carryover.experiments.entries.lpft.entry.shift import (
     compare_shift,
     shift_part,
 )
-from carryover.experiments.entries.lpft.entry.shift_cells import adaptation_spec, plan_at, run_shift
-
-from carryover._core.errors import InputError
-from carryover._core.results import Estimate
-from carryover.adaptation.inputs import open_adaptation
-from carryover.adaptation.phases import all_features
-from carryover.adaptation.plans import PLANS
-from carryover.experiments.catalogue import CATALOGUE
-from carryover.experiments.entries.lpft.entry import SMALL, SMOKE
+from carryover.experiments.entries.lpft.shift_cells import adaptation_spec, plan_at, run_shift
 from carryover.experiments.entries.random_start import beyond_random
 from carryover.experiments.inputs import Inputs
 from carryover.experiments.summaries import mean_over_runs

@@ -5,8 +5,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from carryover.experiments.comparisons import Comparison
-from carryover.experiments.entries.lpft.entry.linear import compare_linear, linear_part, linear_rows
-from carryover.experiments.entries.lpft.entry.shift import (
+from carryover.experiments.entries.lpft.linear import compare_linear, linear_part, linear_rows
+from carryover.experiments.entries.lpft.shift import (
     CHOOSING_SEEDS,
     RATE,
     RATES,

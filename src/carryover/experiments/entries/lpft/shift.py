@@ -83,7 +83,7 @@ class Recipe:
 
 def shift_part(recipe: Recipe, inputs: Inputs) -> Part:
     """Cells of the reported seeds at the chosen rates, and of the choosing seeds at every rate."""
-    from carryover.experiments.entries.lpft.entry.shift_cells import run_shift
+    from carryover.experiments.entries.lpft.shift_cells import run_shift
 
     contents = Contents()
     shared = {

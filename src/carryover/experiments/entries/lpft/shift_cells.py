@@ -11,7 +11,7 @@ from carryover.adaptation.phases import Budget, Examples, all_scores
 from carryover.adaptation.plans import PLANS, Plan
 from carryover.adaptation.specs import AdaptSpec
 from carryover.diagnosis.specs import ModelSpec, TargetSpec
-from carryover.experiments.entries.lpft.entry.shift import FT, INSIDE, LP, LP_FT, ShiftCell
+from carryover.experiments.entries.lpft.shift import FT, INSIDE, LP, LP_FT, ShiftCell
 from carryover.experiments.rows import Row, failed_row
 from carryover.objectives.views import Views
 
