@@ -29,7 +29,7 @@ def dense_figure(table: pd.DataFrame) -> Figure:
         panels = figure.subplots(len(TERMS), len(_TITLES), squeeze=False)
         for row, term in zip(panels, TERMS, strict=True):
             for axes, (task, title) in zip(row, _TITLES.items(), strict=True):
-                _dots(axes, own[own["task"] == task], term, families)
+                _dots(axes, own[own["task"] == task], term, families=families)
                 axes.set_xlabel(_SHORT[term])
                 axes.locator_params(axis="x", nbins=4)
                 axes.set_title(title, fontsize=9, color=INK, loc="left")
@@ -39,7 +39,7 @@ def dense_figure(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _dots(axes: Axes, own: pd.DataFrame, term: str, families: Sequence[tuple[str, str]]) -> None:
+def _dots(axes: Axes, own: pd.DataFrame, term: str, *, families: Sequence[tuple[str, str]]) -> None:
     steps = sorted(own["steps"].unique())
     for place, (objective, source) in enumerate(families):
         mine = own[(own["objective"] == objective) & (own["source"] == source)].sort_values("steps")

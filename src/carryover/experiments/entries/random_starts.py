@@ -20,7 +20,7 @@ def beats_random_start(gains: "pd.Series | np.ndarray") -> bool:
 
     By a 95 % interval over seeds; a run that failed (NaN) says no.
 
-    >>> beats_random_start(np.array([0.1, 0.2, 0.1])), beats_random_start(np.array([0.1, 0.2, -0.3]))
+    >>> beats_random_start(np.array([0.10, 0.12, 0.11])), beats_random_start(np.array([0.1, 0.2, -0.3]))
     (True, False)
     """
     found = mean_over_runs(np.asarray(gains, dtype=float))

@@ -133,11 +133,11 @@ DHZM_MULTITASK = Entry(
     name="dhzm_multitask",
     description="One encoder, several heads at once: joint fine-tuning beside fine-tunes and probes of each task.",
     sizes={
-        "smoke": Size(partial(_parts, _SMOKE, (0, 1)), Cost(12.0), seeds=(0, 1)),
+        "smoke": Size(partial(_parts, _SMOKE, (0, 1)), Cost(10.0), seeds=(0, 1)),
         "small": Size(
             partial(_parts, _SMALL, range(12)), Cost(2000.0, measured=False), seeds=tuple(range(12))
         ),
-        "full": Size(partial(_parts, _FULL, range(20)), Cost(1.5e5, measured=False), seeds=tuple(range(20))),
+        "full": Size(partial(_parts, _FULL, range(20)), Cost(4e5, measured=False), seeds=tuple(range(20))),
     },
     table=_table,
     compare=compare_multitask,

@@ -171,7 +171,8 @@ def tuned(encoder: Objective, data: MultitaskData, cell: MultitaskCell) -> Row:
             ("multi", sum(CLASSES.values())) if task is None else (f"single.{task}", CLASSES[task])
         )
         row |= {
-            f"{name}.{key}": value for key, value in of_features(before, after, outputs, cell.seed).items()
+            f"{name}.{key}": value
+            for key, value in of_features(before, after, outputs, seed=cell.seed).items()
         }
         errors = joint_errors(network, data.test)
         row |= {f"{name.partition('.')[0]}.{one}.error": error for one, error in errors.items()}
@@ -180,7 +181,9 @@ def tuned(encoder: Objective, data: MultitaskData, cell: MultitaskCell) -> Row:
     return row | {"singles.dimensions": _value(participation_ratio(side_by_side(features)))}
 
 
-def of_features(before: np.ndarray, after: np.ndarray, n_outputs: int, seed: int) -> dict[str, float | None]:
+def of_features(
+    before: np.ndarray, after: np.ndarray, n_outputs: int, *, seed: int
+) -> dict[str, float | None]:
     """RadReg and dimensions of the pool's features after fine-tuning, and how far they are those of ``before``."""
     shared = shared_dimensions(before, after)
     return {
