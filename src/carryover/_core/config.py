@@ -35,9 +35,14 @@ def read_tables(
 
 def spec_as_table(spec: Any) -> Any:
     """The spec as plain nested data with every default left out: what its id is the hash of."""
+    if isinstance(spec, bool | int | float | str):
+        return spec
     if dataclasses.is_dataclass(spec):
-        values = {name: (getattr(spec, name), default) for name, default in _defaults(type(spec)).items()}
-        return {name: spec_as_table(value) for name, (value, default) in values.items() if value != default}
+        return {
+            name: spec_as_table(value)
+            for name, default in _defaults(type(spec)).items()
+            if (value := getattr(spec, name)) is not default and value != default
+        }
     if isinstance(spec, tuple | list):
         return [spec_as_table(item) for item in spec]
     if isinstance(spec, dict):

@@ -49,7 +49,7 @@ def _declared(cls: type) -> tuple[dict[str, Any], dict[str, dataclasses.Field]]:
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
     """``value`` as the type ``hint``; ints become floats and lists tuples, nothing else is converted."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    origin, arguments, is_record = _taken_apart(hint)
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in arguments:
             return None
@@ -60,7 +60,7 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         if value in arguments:
             return value
         raise InputError(f"{where} must be one of {', '.join(map(repr, arguments))}, got {value!r}")
-    if dataclasses.is_dataclass(hint):
+    if is_record:
         if isinstance(value, hint):
             return value
         if isinstance(value, Mapping):
@@ -74,6 +74,12 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
     elif isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
     raise InputError(f"{where} must be {_say(hint)}, got {value!r}")
+
+
+@functools.cache
+def _taken_apart(hint: Any) -> tuple[Any, tuple[Any, ...], bool]:
+    """A type's origin and arguments, and whether it is a dataclass; looked up once, as :func:`_declared` is."""
+    return typing.get_origin(hint), typing.get_args(hint), dataclasses.is_dataclass(hint)
 
 
 def _say(hint: Any) -> str:

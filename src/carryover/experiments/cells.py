@@ -110,13 +110,11 @@ def plan_sweep(config: str | Path | Mapping[str, Any]) -> SweepPlan:
     command = COMMANDS[command_name]()
     spec = command.expand(read_sweep(config, path_keys=command.path_keys))
     assignments = spec.assignments()
-    contents, cells, base = Contents(), {}, spec.base
+    contents, cells, parts = Contents(), {}, _Parts(command.spec_type, spec)
     for place, (assignment, columns) in enumerate(
         zip(assignments, parameter_columns(assignments), strict=True)
     ):
-        built = _built(command, base, assignment, f"cell {place + 1} of {len(assignments)}")
-        if not place:
-            base = _with_built(spec, built)
+        built = parts.build(assignment, f"cell {place + 1} of {len(assignments)}")
         ident = cell_id(
             command_name, built, version=command.version, path_keys=command.path_keys, contents=contents
         )
@@ -124,18 +122,37 @@ def plan_sweep(config: str | Path | Mapping[str, Any]) -> SweepPlan:
     return SweepPlan(spec, tuple(cells.values()), _compute(command, cells), command.follow_up)
 
 
-def _with_built(spec: SweepSpec, built: Any) -> dict[str, Any]:
-    """The base with what no cell changes built already, so that thousands of cells do not build it again."""
-    varying = {key.split(".")[0] for key in spec.over}
-    return {key: value if key in varying else getattr(built, key) for key, value in spec.base.items()}
+class _Parts:
+    """Builds specs, each of their tables once for the same values laid over it.
 
+    Thousands of cells have a few distinct tables: they are quicker to build, and to send to a worker, when they share
+    them.
+    """
 
-def _built(command: Command, base: Mapping[str, Any], assignment: Assignment, where: str) -> Any:
-    try:
-        return build(command.spec_type, overlaid(base, assignment))
-    except InputError as error:
-        said = ", ".join(f"{key} = {value!r}" for key, value in assignment.items())
-        raise InputError(f"{where}{f' ({said})' if said else ''}: {error}") from error
+    def __init__(self, spec_type: type, spec: SweepSpec) -> None:
+        self._type, self._base = spec_type, spec.base
+        heads = dict.fromkeys((*spec.base, *(key.split(".")[0] for key in spec.over)))
+        self._keys = {head: [key for key in spec.over if key.split(".")[0] == head] for head in heads}
+        self._known: dict[Any, Any] = {}
+
+    def build(self, assignment: Assignment, where: str) -> Any:
+        """The spec of one cell; InputError says which where it cannot be built."""
+        tables, new = {}, {}
+        try:
+            for head, keys in self._keys.items():
+                values = {key: assignment[key] for key in keys}
+                name = (head, repr(values))
+                if name in self._known:
+                    tables[head] = self._known[name]
+                    continue
+                new[head] = name
+                tables |= overlaid({head: self._base[head]} if head in self._base else {}, values)
+            built = build(self._type, tables)
+        except InputError as error:
+            said = ", ".join(f"{key} = {value!r}" for key, value in assignment.items())
+            raise InputError(f"{where}{f' ({said})' if said else ''}: {error}") from error
+        self._known |= {name: getattr(built, head) for head, name in new.items()}
+        return built
 
 
 def _compute(command: Command, cells: Mapping[str, Cell]) -> Compute:

@@ -13,7 +13,7 @@ from carryover._core.config import spec_as_table
 from carryover.data.hashing import path_hash
 
 PACKAGES = ("carryover", "numpy", "scipy", "scikit-learn", "torch", "transformers", "joblib")
-_SEPARATORS = (",", ":")
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 class Contents:
@@ -47,8 +47,7 @@ def cell_id(
     if path_keys:
         table = _named(table, path_keys, contents or Contents())
     whole = {"command": command, "spec": table, "spec_version": version}
-    canonical = json.dumps(whole, sort_keys=True, separators=_SEPARATORS, allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(whole).encode()).hexdigest()
 
 
 def _named(table: Any, keys: Sequence[str], contents: Contents) -> Any:

@@ -11,7 +11,7 @@ from carryover._core.results import Estimate
 
 Scalar = bool | int | float | str | None
 Row = dict[str, Scalar]
-_SCALARS = frozenset((bool, int, float, str, type(None)))
+_WITHOUT_NAN = frozenset((bool, int, str, type(None)))
 ENDS = ("_low", "_high", "_status", "_reason")
 """What is appended to an estimate's name for the columns beside its value."""
 OWN = ("id", "status", "reason")
@@ -45,10 +45,13 @@ def whole_row(ident: str, parameters: Mapping[str, Scalar], result: Mapping[str,
     Raises InputError where a result has the name of a parameter, TypeError for a value that is no scalar, and
     ValueError for NaN or infinity: a number that is missing is None, with its reason.
     """
+    taken = result.keys() & {"id", *parameters}
+    if taken:
+        raise InputError(f"a result is called {min(taken)!r}, as is a key that varies: rename one of them")
     for name, value in result.items():
-        if name in parameters or name == "id":
-            raise InputError(f"a result is called {name!r}, as is a key that varies: rename one of them")
-        if value.__class__ not in _SCALARS and not isinstance(value, Scalar):
+        if value.__class__ in _WITHOUT_NAN:
+            continue
+        if not isinstance(value, Scalar):
             raise TypeError(f"{name} must be a scalar, got {type(value).__name__}")
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name} must be finite or None, got {value}")

@@ -72,7 +72,7 @@ class Store:
         """A segment with these rows, whole or not at all; its name, which no other writer takes."""
         import pyarrow as pa
 
-        names = dict.fromkeys(name for row in rows for name in row)
+        names = dict.fromkeys(name for keys in dict.fromkeys(map(tuple, rows)) for name in keys)
         table = pa.table({name: [row.get(name) for row in rows] for name in names})
         return self.write_table(table, batch=batch, environment=environment)
 
