@@ -1,5 +1,6 @@
 """``carryover sweep``: a grid, zip or random search over a command's config, on this machine or a cluster."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class SweepCommand:
                 limit=self.limit,
                 progress=progress,
             )
-        for sentence in sentences(found, self.out):
+        for sentence in sentences(found, self.out, reason=_a_reason(store) if found.n_failed else ""):
             console.print(sentence, markup=False, highlight=False, soft_wrap=True)
         any_result = found.n_cells - found.n_left > found.n_failed
         return EXIT_DONE if any_result else EXIT_NOTHING
@@ -122,14 +123,22 @@ def measures_of_shards(store: "Store") -> "list[Row]":
     return [row for model in merged_models(store) for row in measure_rows(store, model)]
 
 
-def sentences(found: "SweepResult", out: Path) -> list[str]:
-    """What was computed, what failed, and what to do next."""
+def _a_reason(store: Any) -> str:
+    """Why one of the cells failed; the commonest reason."""
+    rows = store.read(("id", "status", "reason")).table.to_pylist()
+    return Counter(row["reason"] for row in rows if row["status"] == "failed").most_common(1)[0][0]
+
+
+def sentences(found: "SweepResult", out: Path, *, reason: str = "") -> list[str]:
+    """What was computed, what failed and the commonest ``reason``, and what to do next."""
     said = [f"{found.n_computed:,} of {found.n_cells:,} cells computed"]
     said += [f"{found.n_before:,} were there before"] if found.n_before else []
     said += [f"{found.n_left:,} left out by --limit"] if found.n_left else []
     lines = [", ".join(said) + f": rows in {out}.", *found.notes]
     if found.n_failed:
-        lines.append(f"{found.n_failed:,} failed; their rows say why. --retry-failed computes them again.")
+        lines.append(
+            f"{found.n_failed:,} failed; their rows say why: {reason}. --retry-failed computes them again."
+        )
     return [*lines, f"Next: carryover report {out}"]
 
 
