@@ -2,6 +2,7 @@
 
 import errno
 import json
+import pickle
 import subprocess
 import sys
 import threading
@@ -71,6 +72,49 @@ def test_two_workers_give_the_rows_of_one(tmp_path):
         for backend, workers in (("sequential", 1), ("loky", 2))
     )
     assert one.equals(two)
+
+
+SCRIPT = """
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from carryover.experiments.compute import Cell, Compute
+from carryover.experiments.store import open_store
+from carryover.experiments.sweep import run_sweep
+
+
+@dataclass(frozen=True)
+class Square:
+    side: int
+
+
+def area(spec, folder):
+    return {"area": spec.side**2}
+
+
+store = open_store(Path(sys.argv[1]), command="squares")
+run_sweep([Cell(f"{n:02d}", Square(n)) for n in range(6)], Compute(area), store, workers=2)
+print(store.read().table.column("area").to_pylist())
+"""
+
+
+@pytest.mark.slow
+def test_what_a_script_defines_itself_reaches_the_workers(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "x")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "[0, 1, 4, 9, 16, 25]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    "specs", [[cell.spec for cell in theory_sweep().cells], [0, 1, 2]], ids=["own", "others"]
+)
+def test_a_batch_arrives_as_it_was_sent(specs):
+    batch = worker.Batch(
+        "b", tuple(Cell(f"{n}", spec, {"n": n}) for n, spec in enumerate(specs)), frozenset("ab")
+    )
+    assert pickle.loads(pickle.dumps(batch)) == batch
 
 
 def test_simulated_cells_have_intervals_and_their_own_time(tmp_path):

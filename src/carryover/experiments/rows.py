@@ -45,11 +45,11 @@ def whole_row(ident: str, parameters: Mapping[str, Scalar], result: Mapping[str,
     Raises InputError where a result has the name of a parameter, TypeError for a value that is no scalar, and
     ValueError for NaN or infinity: a number that is missing is None, with its reason.
     """
-    taken = result.keys() & {"id", *parameters}
-    if taken:
-        raise InputError(f"a result is called {min(taken)!r}, as is a key that varies: rename one of them")
+    if "id" in result or not parameters.keys().isdisjoint(result):
+        taken = min(result.keys() & {"id", *parameters})
+        raise InputError(f"a result is called {taken!r}, as is a key that varies: rename one of them")
     for name, value in result.items():
-        if value.__class__ in _WITHOUT_NAN:
+        if value.__class__ in _WITHOUT_NAN or (value.__class__ is float and math.isfinite(value)):
             continue
         if not isinstance(value, Scalar):
             raise TypeError(f"{name} must be a scalar, got {type(value).__name__}")

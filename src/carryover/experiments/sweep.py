@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from carryover.experiments.cells import SweepPlan
 
 LEAST_IN_BATCH, MOST_IN_BATCH = 16, 1024
-BATCHES_EACH = 8
+BATCHES_EACH = 5
 _LOOK_EVERY = 0.25  # seconds between looks at the store
 _WAIT_FOR_OTHERS = 0.5
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import pickle
 import sys
 import threading
 import time
@@ -32,6 +33,16 @@ class Batch:
     name: str
     cells: tuple[Cell, ...]
     seen: frozenset[str] = frozenset()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The library's specs travel as plain pickles, in half the time of cloudpickle, which those of scripts need."""
+        own = all(type(cell.spec).__module__.startswith("carryover.") for cell in self.cells)
+        packed = pickle.dumps(self.cells, protocol=5) if own else self.cells
+        return _unpacked, (self.name, packed, self.seen)
+
+
+def _unpacked(name: str, cells: bytes | tuple[Cell, ...], seen: frozenset[str]) -> Batch:
+    return Batch(name, pickle.loads(cells) if isinstance(cells, bytes) else cells, seen)
 
 
 @dataclass(frozen=True)
