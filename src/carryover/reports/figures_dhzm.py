@@ -7,10 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from carryover._core.results import Estimate
-from carryover.experiments.entries.dhzm.claims import beats, gain
+from carryover.experiments.entries.dhzm.claims import gain
 from carryover.experiments.entries.dhzm.conditions import OBJECTIVES
 from carryover.experiments.entries.dhzm.radreg_claims import ADAPTATIONS, NONE, REPORTED, WORDS
 from carryover.experiments.entries.dhzm.terms_claims import PREDICTORS
+from carryover.experiments.entries.random_start import beats_random_start
 from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
 
 _PANEL = (3.3, 2.9)  # inches
@@ -64,7 +65,8 @@ def terms_figure(table: pd.DataFrame) -> Figure:
     means = good.groupby("condition", sort=False)[[*PREDICTORS, "error"]].mean()
     objective = good.groupby("condition", sort=False)["objective"].first()
     strong = {
-        name: beats(gain(rows, "probe_accuracy")) for name, rows in good.groupby("condition", sort=False)
+        name: beats_random_start(gain(rows, "probe_accuracy"))
+        for name, rows in good.groupby("condition", sort=False)
     }
     with drawing():
         figure, panels = _panels(2, (len(PREDICTORS) + 1) // 2)

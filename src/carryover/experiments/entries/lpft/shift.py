@@ -13,7 +13,7 @@ import numpy as np
 from carryover._core.errors import InputError
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
 from carryover.experiments.compute import Cell, Compute
-from carryover.experiments.entries.random_start import beyond_random
+from carryover.experiments.entries.random_start import at_random_start
 from carryover.experiments.entry import Part
 from carryover.experiments.identity import Contents, cell_id
 from carryover.experiments.inputs import Inputs
@@ -160,7 +160,8 @@ def _order(
     return compare_order(
         f"{where}: accuracy of {first} less that of {second}, points (mean of {n} splits, {100 * confidence:g} %)",
         Published(SOURCE, claim=f"{first} is above {second} {where}"),
-        beyond_random(contrast, gain, what=f"a probe of the pretrained network {where}"),
+        contrast,
+        unproven=at_random_start({f"a probe of the pretrained network {where}": gain}),
     )
 
 
