@@ -9,10 +9,10 @@ import pytest
 
 from carryover._core.errors import InputError
 from carryover.experiments.entries.ranking.cells import HeldOut, accuracies_with, label_draws
-from carryover.experiments.entries.ranking.claims import AT, TAUS, compare
+from carryover.experiments.entries.ranking.claims import AT, TAUS, compare_ranking
 from carryover.experiments.entries.ranking.metrics import judge
 from carryover.experiments.entries.ranking.scores import Pool, judged_columns, our_scores
-from carryover.experiments.entries.ranking.small_n import RANKING
+from carryover.experiments.entries.ranking.small_n import RANKING_SMALL_N
 from carryover.experiments.entries.ranking.specs import (
     EVERY,
     START,
@@ -186,11 +186,11 @@ def made_up(noise: float = 0.0, without: tuple[str, ...] = (), gain: float = 0.2
         regrets = {"ridge_loo": 0.01, "thuml.logme": 0.1 + 0.001 * place, "chance": 0.2 + 0.001 * place}
         moved = gain + 0.01 * generator.normal()
         rows.append(row_of(f"target {place}", {"e": 0.5 + moved, "e" + START: 0.5}, taus, regrets))
-    return RANKING.table(rows)
+    return RANKING_SMALL_N.table(rows)
 
 
 def verdicts(table: pd.DataFrame) -> dict[str, str]:
-    return {one.what: one.verdict for one in compare(table)}
+    return {one.what: one.verdict for one in compare_ranking(table)}
 
 
 def test_the_published_taus_agree_in_order_and_are_not_compared_as_numbers():
@@ -214,7 +214,7 @@ def test_the_order_differs_where_it_is_the_other_way_round_and_cannot_be_told_in
 
 
 def test_a_rival_that_is_not_installed_gives_no_verdict_and_says_why():
-    found = compare(made_up(noise=1e-3, without=("thuml.logme",)))
+    found = compare_ranking(made_up(noise=1e-3, without=("thuml.logme",)))
     about = [one for one in found if "thuml/LogME" in one.what]
     assert len(about) == 4 and {one.verdict for one in about} == {"cannot tell"}
     assert all(
@@ -226,7 +226,7 @@ def test_a_rival_that_is_not_installed_gives_no_verdict_and_says_why():
 def test_a_target_that_failed_gives_no_verdict():
     table = made_up(noise=1e-3)
     broken = {"target": "lost", "data": "made up", "hub_seed": 0, "status": "failed", "reason": "no disk"}
-    whole = pd.concat([table, RANKING.table([broken])], ignore_index=True)
+    whole = pd.concat([table, RANKING_SMALL_N.table([broken])], ignore_index=True)
     assert set(verdicts(whole).values()) == {"cannot tell"}
     assert whole["reason"].iloc[-1] == "no disk"
 
@@ -243,7 +243,7 @@ def test_a_rival_that_gave_no_answer_has_rows_that_say_so():
         "rival/thuml": "abc",
         "rival/thuml/reason": "thuml ended with 1: x",
     }
-    table = RANKING.table([row])
+    table = RANKING_SMALL_N.table([row])
     found = table[table["name"] == "thuml.logme"]
     assert found[["status", "reason"]].to_numpy().tolist() == [["failed", "thuml ended with 1: x"]]
     assert table.loc[table["name"] == "logme", "status"].tolist() == ["ok"]
@@ -254,7 +254,7 @@ def test_the_table_says_which_release_answered():
         "rival/thuml": "abc",
         "rival/thuml/reason": None,
     }
-    table = RANKING.table([row]).set_index("name")
+    table = RANKING_SMALL_N.table([row]).set_index("name")
     assert table.loc["thuml.logme", "release"] == "abc" and pd.isna(table.loc["logme", "release"])
     assert (table["status"] == "ok").all()
 

@@ -12,7 +12,8 @@ from carryover.experiments.entries.dhzm.conditions import OBJECTIVES
 from carryover.experiments.entries.dhzm.radreg_claims import ADAPTATIONS, NONE, REPORTED, WORDS
 from carryover.experiments.entries.dhzm.terms_claims import PREDICTORS
 from carryover.experiments.entries.random_start import beats_random_start
-from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
+from carryover.reports.canvas import FAINT, INK, MUTED, PALETTE, drawing
+from carryover.reports.light_axes import legend_below, lighten
 
 _PANEL = (3.3, 2.9)  # inches
 _COLOURS = dict(zip(WORDS, (MUTED, *PALETTE), strict=False))
@@ -38,7 +39,7 @@ def radreg_figure(table: pd.DataFrame) -> Figure:
                 axes.xaxis.set_minor_formatter(NullFormatter())
                 axes.set_xlabel("strength")
             row[0].set_ylabel("accuracy less random start")
-        _legend(figure, panels[0, 0])
+        legend_below(figure, panels[0, 0], columns=5)
     return figure
 
 
@@ -82,7 +83,7 @@ def terms_figure(table: pd.DataFrame) -> Figure:
             axes.set_xlabel(_wrapped(words))
         for row in panels:
             row[0].set_ylabel("probe's test error")
-        _legend(figure, panels[0, 0])
+        legend_below(figure, panels[0, 0], columns=5)
     return figure
 
 
@@ -116,23 +117,5 @@ def _panels(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
     figure = Figure(figsize=(width * columns, height * rows + 0.3), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharey="row")
     for axes in panels.flat:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(FAINT)
-        axes.tick_params(colors=MUTED, labelsize=8, which="both")
-        axes.xaxis.label.set(fontsize=8.5, color=INK)
-        axes.yaxis.label.set(fontsize=8.5, color=INK)
-        axes.grid(True, color=GRID, linewidth=0.8)
-        axes.set_axisbelow(True)
+        lighten(axes)
     return figure, panels
-
-
-def _legend(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(
-        handles,
-        labels,
-        loc="outside lower center",
-        ncols=max(1, min(len(labels), 5)),
-        frameon=False,
-        fontsize=8,
-    )

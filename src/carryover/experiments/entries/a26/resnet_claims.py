@@ -118,7 +118,7 @@ class _Arm:
         return np.array([found.get(seed, np.nan) for seed in self.seeds], dtype=float)
 
 
-def compare(table: "pd.DataFrame") -> tuple[Comparison, ...]:
+def compare_resnet(table: "pd.DataFrame") -> tuple[Comparison, ...]:
     """Claims of both arms, then LL24's numbers."""
     before, after = (_Arm.of(table, arm) for arm in ("before", "after"))
     return (

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DHZM24 = "Deng et al., AISTATS 2024 (DHZM24, arXiv 2403.06871)"
+BOUND = f"the bound of {DHZM24}, in words: not a published number"
 TARGETS = "targets"
 """The label that names a cell's targets, joined by ", "."""
 ENCODER = ["objective", "source", "steps"]

@@ -130,9 +130,9 @@ def _is_chosen(table: "pd.DataFrame", way: str) -> np.ndarray:
     return chosen
 
 
-RADREG_ENTRY = Entry(
+DHZM_RADREG = Entry(
     name="dhzm_radreg",
-    description="Masked autoencoders with RadReg and four baselines over strengths, by linear probe and fine-tuning.",
+    description="Masked autoencoders with RadReg, three other penalties or none, by linear probe and by fine-tuning.",
     sizes={
         "smoke": Size(partial(_parts, "smoke"), Cost(20.0), seeds=_GRIDS["smoke"].reported),
         "small": Size(partial(_parts, "small"), Cost(3500.0, measured=False), seeds=_GRIDS["small"].reported),
@@ -140,8 +140,8 @@ RADREG_ENTRY = Entry(
     },
     table=_table,
     compare=compare_radreg,
-    chosen="The strength of each regulariser, of as many for each, by mean validation accuracy over the choosing seeds "
-    "(for each target and way of adapting on its own). Network, steps, learning rates and the strengths that are tried "
-    "at small: a few trials on seeds 0 and 1.",
+    chosen="The strength of each regulariser, among as many for each: the best mean validation accuracy over the "
+    "choosing seeds, for each target and way of adapting on its own. Network, steps, learning rates and the strengths "
+    "that the small size tries: a few trials on seeds 0 and 1.",
     chosen_on=(0, 1, 2),
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from carryover._core.results import Estimate
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
-from carryover.experiments.entries.dhzm.claims import DHZM24, exponent, gain, pivoted
+from carryover.experiments.entries.dhzm.claims import BOUND, DHZM24, exponent, gain, pivoted
 from carryover.experiments.entries.dhzm.conditions import (
     BASE,
     BY_NAME,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 FEWEST = 4
 """Encoders that a rank correlation is taken over, at the least."""
 HE22 = "He et al., CVPR 2022 (MAE)"
-_BOUND = f"the bound of {DHZM24}, in words: not a published number"
 PREDICTORS: Mapping[str, str] = {
     "loss": "pretraining loss",
     "excess": "excess pretraining loss",
@@ -101,7 +100,7 @@ def _ranks(runs: Runs) -> Iterator[Comparison]:
         kept = [name for name, found in runs.gains(*names).items() if beats_random_start(found)]
         for predictor in predictors:
             found = rank_estimate(runs, predictor, kept, count=len(predictors))
-            claim = Published(_BOUND, claim=f"more {PREDICTORS[predictor]}, more downstream error")
+            claim = Published(BOUND, claim=f"more {PREDICTORS[predictor]}, more downstream error")
             what = f"{group} ({len(kept)} of {len(names)} beat their random start): rank correlation of "
             yield compare_order(what + f"{PREDICTORS[predictor]} with the probe's error", claim, found)
 
@@ -125,7 +124,7 @@ def _length(runs: Runs) -> Iterator[Comparison]:
         if BY_NAME[short].share < 1.0 and BY_NAME[short].objective == BY_NAME[full].objective
     ]
     for full, short in pairs:
-        claim = Published(_BOUND, claim="a smaller excess pretraining loss means a smaller downstream error")
+        claim = Published(BOUND, claim="a smaller excess pretraining loss means a smaller downstream error")
         what = f"{full}: error after {SHORT:.0%} of the steps less after all"
         found = runs.gap("error", short, full, count=len(pairs))
         yield compare_order(what, claim, found, unproven=runs.unproven(full))
@@ -176,15 +175,15 @@ def _regions(runs: Runs) -> Iterator[Comparison]:
 def _apart(runs: Runs, pairs: Sequence[tuple[str, str, str]]) -> Iterator[Comparison]:
     """The more is hidden, the further is what pretraining saw from whole images, and the larger the error."""
     claim = Published(
-        _BOUND, claim="the more is hidden, the further what pretraining saw is from whole images"
+        BOUND, claim="the more is hidden, the further what pretraining saw is from whole images"
     )
     yield from _contrasts(runs, pairs, claim, "total variation of views", "view_variation")
-    claim = Published(_BOUND, claim="the more is hidden, the larger the downstream error")
+    claim = Published(BOUND, claim="the more is hidden, the larger the downstream error")
     yield from _contrasts(runs, pairs, claim, "probe's error")
 
 
 def _pools(runs: Runs) -> Iterator[Comparison]:
-    claim = Published(_BOUND, claim="a larger pool without labels tells more of the complexity downstream")
+    claim = Published(BOUND, claim="a larger pool without labels tells more of the complexity downstream")
     pair = (
         "mae, RadReg 0.01 on 32 images",
         "mae, RadReg 0.01 on 4000 images",
@@ -206,18 +205,18 @@ def _strengths(runs: Runs) -> Iterator[Comparison]:
         )
         with np.errstate(divide="ignore", invalid="ignore"):
             shrunk = np.log(raw / normalized) @ np.array([1.0, -1.0])
-        claim = Published(_BOUND, claim="the penalty can be met by smaller features")
+        claim = Published(BOUND, claim="the penalty can be met by smaller features")
         found = mean_over_runs(shrunk, confidence=joint_confidence(len(strong)))
         what = f"log of the features' root mean square: mae less {one}"
         yield compare_order(what, claim, found, unproven=runs.unproven("mae"))
     scaled = [(name, "mae", "mae") for name in of_axis(UNIT, runs.names) if BY_NAME[name].strength]
     claim = Published(
-        _BOUND, claim="on features of unit scale the penalty favours low rank, and the term falls"
+        BOUND, claim="on features of unit scale the penalty favours low rank, and the term falls"
     )
     falls = [(less, more, reference) for more, less, reference in scaled]
     yield from _contrasts(runs, falls, claim, "RadReg over the root mean square", "test_normalized_radreg")
     if strong:
-        claim = Published(_BOUND, claim="too much of it leaves no representation: the first term grows")
+        claim = Published(BOUND, claim="too much of it leaves no representation: the first term grows")
         yield from _contrasts(runs, [(strong[-1], "mae", "mae")], claim, "probe's error")
 
 
@@ -230,6 +229,6 @@ def _broken(runs: Runs) -> Iterator[Comparison]:
     ):
         for name in names:
             over = factor * runs.values(column, [name])[:, 0] - 1.0
-            claim = Published(_BOUND, claim="the bound is vacuous")
+            claim = Published(BOUND, claim="the bound is vacuous")
             found = mean_over_runs(over, confidence=joint_confidence(len(names)))
             yield compare_order(f"{name}: {words} less 1", claim, found, unproven=runs.unproven(name))

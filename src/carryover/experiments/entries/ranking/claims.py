@@ -52,7 +52,7 @@ class Claim:
     published: Published
 
 
-def compare(table: "pd.DataFrame") -> tuple[Comparison, ...]:
+def compare_ranking(table: "pd.DataFrame") -> tuple[Comparison, ...]:
     """Published taus (of other hubs: not comparable), their order, open questions, the pretrained encoders.
 
     Intervals of the orders hold jointly at 95 % (Bonferroni over all of them).
