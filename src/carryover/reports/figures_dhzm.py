@@ -9,9 +9,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from carryover._core.results import Estimate
 from carryover.experiments.entries.dhzm.claims import gain
 from carryover.experiments.entries.dhzm.conditions import OBJECTIVES
-from carryover.experiments.entries.dhzm.radreg_claims import ADAPTATIONS, NONE, REPORTED, WORDS
+from carryover.experiments.entries.dhzm.radreg_claims import ADAPTATIONS, NONE, WORDS
 from carryover.experiments.entries.dhzm.terms_claims import PREDICTORS
 from carryover.experiments.entries.random_start import beats_random_start
+from carryover.experiments.entry import REPORTED
 from carryover.reports.canvas import FAINT, INK, MUTED, PALETTE, drawing
 from carryover.reports.light_axes import legend_below, lighten
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from carryover.experiments.compute import Cell, Compute
-from carryover.experiments.entries.curl.pairs_claims import CHOOSING, REPORTED, compare_pairs
+from carryover.experiments.entries.curl.pairs_claims import compare_pairs
 from carryover.experiments.entries.curl.pairs_spec import (
     CLASSIFIERS,
     SPEC_VERSION,
@@ -19,7 +19,7 @@ from carryover.experiments.entries.curl.pairs_spec import (
     images_of_tuple,
     result_name,
 )
-from carryover.experiments.entry import Cost, Entry, Part, Size
+from carryover.experiments.entry import CHOOSING, REPORTED, Cost, Entry, Part, Size
 from carryover.experiments.identity import Contents, cell_id
 from carryover.experiments.inputs import Inputs
 from carryover.experiments.rows import Row

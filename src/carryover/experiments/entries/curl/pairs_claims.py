@@ -6,12 +6,12 @@ import numpy as np
 
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
 from carryover.experiments.entries.random_start import at_random_start
+from carryover.experiments.entry import REPORTED
 from carryover.experiments.summaries import joint_confidence, mean_over_runs
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REPORTED, CHOOSING = "reported", "choosing"
 SOURCE = "Arora et al., ICML 2019 (arXiv 1902.09229), CIFAR-100"
 CLOSE = 2.0
 """Points by which a trained classifier may be better and the mean classifier still be called close to it."""

@@ -19,11 +19,10 @@ from carryover.experiments.entries.dhzm.radreg_claims import (
     L2,
     NONE,
     RADREG,
-    REPORTED,
     UNIFORMITY,
     compare_radreg,
 )
-from carryover.experiments.entry import Cost, Entry, Part, Size, SizeName
+from carryover.experiments.entry import CHOOSING, REPORTED, Cost, Entry, Part, Size, SizeName
 from carryover.experiments.inputs import Inputs
 from carryover.experiments.rows import Row
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from carryover.experiments.compute import Cell
 
 OF_IMAGES = (RADREG, FROBENIUS, UNIFORMITY)
-CHOOSING = "choosing"
 _STRENGTHS: Mapping[str, tuple[float, ...]] = {
     NONE: (0.0,),
     L2: (1e-6, 1e-5, 1e-4, 1e-3),

@@ -10,6 +10,7 @@ from carryover._core.results import Estimate
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
 from carryover.experiments.entries.dhzm.claims import BOUND, DHZM24, gain, pivoted
 from carryover.experiments.entries.random_start import PREMISE, at_random_start
+from carryover.experiments.entry import REPORTED
 from carryover.experiments.summaries import joint_confidence, mean_over_runs
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ WORDS: Mapping[str, str] = {
     FROBENIUS: "the Frobenius penalty",
     UNIFORMITY: "uniformity",
 }
-REPORTED = "reported"
 ADAPTATIONS: Mapping[str, str] = {"probe": "linear probe", "tuned": "fine-tuning"}
 """By the beginning of its columns, how the encoder is adapted."""
 _MATTERS = 0.01  # of accuracy

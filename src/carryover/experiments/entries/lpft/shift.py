@@ -14,7 +14,7 @@ from carryover._core.errors import InputError
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
 from carryover.experiments.compute import Cell, Compute
 from carryover.experiments.entries.random_start import at_random_start
-from carryover.experiments.entry import Part
+from carryover.experiments.entry import CHOOSING, REPORTED, Part
 from carryover.experiments.identity import Contents, cell_id
 from carryover.experiments.inputs import Inputs
 from carryover.experiments.rows import Row
@@ -27,7 +27,6 @@ SPEC_VERSION = 1
 LP, FT, LP_FT = "LP", "FT", "LP-FT"
 RANDOM_LP = "LP of a random network"
 INSIDE, OUTSIDE = "photo", ("art_painting", "cartoon", "sketch")
-REPORTED, CHOOSING = "reported", "choosing"
 CHOOSING_SEEDS = (100, 101)
 RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 RATE = {FT: 1e-3, LP_FT: 3e-3}
