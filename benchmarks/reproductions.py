@@ -27,11 +27,12 @@ What `carryover reproduce NAME --out DIR --size small` gave, beside what is publ
 `python benchmarks/reproductions.py` from the files in [tables](tables); `carryover reproduce --list` prints every
 experiment and what it costs.
 
-**agrees**: the interval of ours holds the published value and reaches at most as far as the smallest difference that
-matters (declared in the code of the entry before it was run), or lies within that difference of it. **cannot tell**:
-it holds it, but is too wide. **differs**: it does not hold it. **not comparable**: another n, number of epochs, or
-width. A claim of an order agrees or differs where the interval lies on one side of 0. Numbers without an interval
-have no sampling error; intervals of simulated errors hold jointly at 95 % for all of an entry.
+**agrees**: the interval of ours holds the published value and reaches at most as far as the smallest difference
+that matters (declared in the code of the entry before it was run), or lies within that difference of it. **cannot
+tell**: it holds it, but is too wide, or nothing is concluded, since an encoder does not beat its own random start.
+**differs**: it does not hold it. **not comparable**: another n, number of epochs, or width. A claim of an order
+agrees or differs where the interval lies on one side of 0. Numbers without an interval have no sampling error;
+intervals of simulated errors hold jointly at 95 % for all of an entry.
 
 Of A26 the abstract and the formulas are compared; its figures were not read off, so the shape of their curves is
 compared through exact values and claims only. Its abstract says that a smaller first layer wins where a subset of the
@@ -98,7 +99,7 @@ def _section(record: dict[str, Any]) -> str:
 
 def _row(one: dict[str, Any]) -> str:
     verdict, source = f"**{one['verdict']}**", one["published"]["source"]
-    cells = (one["what"], one["published_said"], _ours(one["ours"]), verdict, source)
+    cells = (one["what"], one["published_said"], _ours(one["ours"]) + _unproven(one), verdict, source)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -107,6 +108,11 @@ def _ours(ours: dict[str, Any]) -> str:
         return ours["reason"]
     low, high = ours["interval"]
     return f"{ours['value']:.4g}" + ("" if low == high else f" ({low:.4g} to {high:.4g})")
+
+
+def _unproven(one: dict[str, Any]) -> str:
+    """Why nothing is concluded from a number that is there."""
+    return f". {one['sentence']}" if one["sentence"].startswith("No conclusion: ") else ""
 
 
 def run_all(folder: Path) -> list[Path]:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from carryover.experiments.entries.a26 import resnet_claims as claims
-from carryover.reports.figures_a26_resnet import scaled_networks_figure
+from carryover.reports.figures_a26_resnet import resnet_figure
 
 
 def made_up(accuracy, *, gain: float = 0.1, seeds: int = 6) -> pd.DataFrame:
@@ -43,18 +43,18 @@ def verdicts(found) -> dict[str, str]:
 
 
 def test_what_is_published_agrees_with_itself_and_its_contrary_differs():
-    found = claims.compare(made_up(expected))
+    found = claims.compare_resnet(made_up(expected))
     assert set(verdicts(found).values()) == {"agrees"} and len(verdicts(found)) == 4 + 6
     assert {round(one.ours.confidence, 6) for one in found[:4]} == {1 - 0.05 / 4}
     assert {round(1 - one.ours.confidence, 6) for one in found[4:10]} == {round(0.05 / 6, 6)}
-    contrary = claims.compare(made_up(lambda row: 1.0 - expected(row)))
+    contrary = claims.compare_resnet(made_up(lambda row: 1.0 - expected(row)))
     assert set(verdicts(contrary).values()) == {"differs"}
-    flat = claims.compare(made_up(lambda row: 0.7))
+    flat = claims.compare_resnet(made_up(lambda row: 0.7))
     assert set(verdicts(flat).values()) == {"cannot tell"}
 
 
 def test_the_numbers_of_the_source_stand_beside_ours_without_a_verdict():
-    found = [one for one in claims.compare(made_up(expected)) if one.verdict == "not comparable"]
+    found = [one for one in claims.compare_resnet(made_up(expected)) if one.verdict == "not comparable"]
     assert len(found) == 2 * 6
     last = found[-1]
     assert last.what == "after, n = 400: accuracy of random weights, beside n = 1,000"
@@ -66,7 +66,7 @@ def test_the_source_says_what_is_claimed_of_it():
     for better, worse in ((0.25, 1.0), (1.0, 2.0), (1.0, claims.SCRATCH)):
         pairs = zip(claims.LL24_ACCURACY[better], claims.LL24_ACCURACY[worse], strict=True)
         assert all(ours > theirs for ours, theirs in pairs)
-    found = {one.what: one.published.claim for one in claims.compare(made_up(expected))}
+    found = {one.what: one.published.claim for one in claims.compare_resnet(made_up(expected))}
     said = found[
         "after, n = 400: accuracy of pretrained weights times 0.25 less that of pretrained weights times 1"
     ]
@@ -74,11 +74,10 @@ def test_the_source_says_what_is_claimed_of_it():
 
 
 def test_nothing_is_concluded_from_an_encoder_that_does_not_beat_its_random_start():
-    found = claims.compare(made_up(expected, gain=0.0))
+    found = claims.compare_resnet(made_up(expected, gain=0.0))
     assert set(verdicts(found).values()) == {"cannot tell"}
     assert found[0].sentence.startswith(
-        "Ours has no value: the pretrained encoder of c = 1, kappa = 0.25 does not beat its own random start "
-        "(a probe of held-out classes gains "
+        "No conclusion: the pretrained encoder of c = 1, kappa = 0.25 does not beat its own random start ("
     )
 
 
@@ -93,14 +92,16 @@ def test_a_failed_cell_leaves_its_claims_without_a_verdict():
         "status": "failed",
         "reason": "diverged",
     }
-    found = verdicts(claims.compare(pd.concat([whole[~broken], pd.DataFrame([row])], ignore_index=True)))
+    found = verdicts(
+        claims.compare_resnet(pd.concat([whole[~broken], pd.DataFrame([row])], ignore_index=True))
+    )
     told = {what: verdict for what, verdict in found.items() if "kappa" in what}
     assert set(told.values()) == {"cannot tell"}
     assert {verdict for what, verdict in found.items() if what not in told} == {"agrees"}
 
 
 def test_the_figure_has_a_line_for_each_setting_and_those_of_the_source():
-    figure = scaled_networks_figure(made_up(expected))
+    figure = resnet_figure(made_up(expected))
     before, new, after = figure.axes
     assert [len(axes.containers) for axes in (before, new, after)] == [4, 4, 6]
     dotted = [line for line in after.lines if line.get_linestyle() == ":"]

@@ -71,3 +71,13 @@ def test_no_verdict_without_a_number_an_interval_or_a_like_protocol(compare):
 def test_what_matters_must_not_be_negative():
     with pytest.raises(InputError, match=r"matters must lie in \[0.0, inf\], got -1"):
         judge((0.0, 0.0), -1.0)
+
+
+@pytest.mark.parametrize(
+    "compare", [compare_order, lambda *given, **why: compare_value(*given, matters=0.1, **why)]
+)
+def test_what_is_not_proven_has_its_number_and_no_verdict(compare):
+    gain = Estimate(0.1, interval=(0.05, 0.15))
+    found = compare("gap", Published("source", 0.0), gain, unproven="b does not beat its own random start")
+    assert (found.verdict, found.ours, found.difference) == ("cannot tell", gain, None)
+    assert found.sentence == "No conclusion: b does not beat its own random start."

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_runs import MAE, striped_images, write_images
+from striped_targets import SIZE, striped_target, write_striped
+from tiny_runs import MAE, striped_images
 
 from carryover._core.errors import InputError
 from carryover.experiments.entries.dhzm.cells import DhzmCell, run_cell
@@ -17,32 +18,18 @@ from carryover.experiments.entries.dhzm.measures import (
     radreg_columns,
     term_columns,
 )
-from carryover.experiments.entries.dhzm.targets import Downstream, Drawn, Labelled
+from carryover.experiments.entries.dhzm.targets import Drawn, Labelled
 from carryover.measures.rademacher import rademacher_complexity
-from carryover.models.encoders import ImageSize
 from carryover.objectives.building import build_objective
 from carryover.objectives.keyed import Key
 from carryover.objectives.regularizers import Regularizer
 from carryover.objectives.specs import ObjectiveSpec
 from carryover.pretraining.specs import DataSpec, PretrainSpec, TrainSpec
 
-SIZE = ImageSize(8, 8, 1)
-FEW = {"n_labels": 20, "n_validation": 15, "n_test": 25, "n_pool": 30}
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A data set with a test split in two/, one with a single split in one.parquet, images for pretraining."""
-    root = tmp_path_factory.mktemp("stripes")
-    (root / "two").mkdir()
-    for name, n, seed in (("two/train", 120, 0), ("two/test", 60, 1), ("one", 120, 2), ("source", 80, 3)):
-        write_images(root / f"{name}.parquet", *striped_images(n, seed))
-    return root
-
-
-def _target(folder, name="two", **changes):
-    path = folder / "two" if name == "two" else folder / f"{name}.parquet"
-    return Downstream(name, str(path), **{**FEW, **changes})
+    return write_striped(tmp_path_factory.mktemp("stripes"))
 
 
 def _objective(kind, **changes):
@@ -160,8 +147,8 @@ def _pretrain(folder, **changes):
 
 @pytest.mark.slow
 def test_a_cell_measures_before_and_after_alike_and_leaves_no_run(folder, tmp_path):
-    plain = DhzmCell(_pretrain(folder), (_target(folder), _target(folder, "one")), tune_steps=2)
-    penalised = DhzmCell(_pretrain(folder), (_target(folder),), Regularizer("radreg", 1.0), terms=True)
+    plain = DhzmCell(_pretrain(folder), (striped_target(folder), striped_target(folder, "one")), tune_steps=2)
+    penalised = DhzmCell(_pretrain(folder), (striped_target(folder),), Regularizer("radreg", 1.0), terms=True)
     rows = []
     for name, cell in (("a", plain), ("b", plain), ("c", penalised)):
         (tmp_path / name).mkdir()
@@ -178,9 +165,9 @@ def test_a_cell_measures_before_and_after_alike_and_leaves_no_run(folder, tmp_pa
 
 
 def test_a_cell_whose_parts_do_not_go_together_is_refused(folder):
-    pretrain, target = _pretrain(folder), _target(folder)
+    pretrain, target = _pretrain(folder), striped_target(folder)
     with pytest.raises(InputError, match="'radreg' looks at the pool of one target, got 2"):
-        DhzmCell(pretrain, (target, _target(folder, "one")), Regularizer("radreg", 1.0))
+        DhzmCell(pretrain, (target, striped_target(folder, "one")), Regularizer("radreg", 1.0))
     with pytest.raises(InputError, match=r"with names of their own, got \['two', 'two'\]"):
         DhzmCell(pretrain, (target, target))
     with pytest.raises(InputError, match="the cell gives regularizer and pool"):

@@ -12,7 +12,6 @@ from carryover.experiments.entries.dhzm.dense_cells import Rows, TaskRows, _repo
 from carryover.experiments.entries.dhzm.dense_claims import TERMS, correlations, usable_encoders
 from carryover.experiments.entries.dhzm.dense_data import DenseCell, DenseSizes, dense_data
 from carryover.experiments.entries.dhzm.digit_scenes import Layout
-from carryover.experiments.entries.random_starts import rank_correlation
 from carryover.objectives.specs import ObjectiveSpec
 from carryover.pretraining.specs import TrainSpec
 
@@ -174,14 +173,6 @@ def test_a_run_that_failed_leaves_its_encoder_out():
     assert verdicts(DHZM_DENSE.compare(table), "whole: error of the random start") == ["cannot tell"]
     constant = correlations(table, "whole", "radreg", encoders=[ENCODERS[0], *ENCODERS[2:]])
     assert constant == f"for some seed {TERMS['radreg']} is the same for all encoders, or missing"
-
-
-def test_rank_correlations_are_those_of_ranks():
-    assert rank_correlation([1, 2, 3, 4], [1, 4, 9, 16]) == pytest.approx(1.0)
-    assert rank_correlation([1, 2, 3], [2, 1, 3]) == pytest.approx(1 - 6 * 2 / (3 * 8))
-    assert math.isnan(rank_correlation([1, 1, 1], [1, 2, 3])) and math.isnan(
-        rank_correlation([1, np.nan], [1, 2])
-    )
 
 
 def test_misuse_of_a_cell_is_named():

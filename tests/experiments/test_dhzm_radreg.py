@@ -5,9 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from carryover._core.results import Estimate
 from carryover.experiments.catalogue import CATALOGUE
-from carryover.experiments.entries.dhzm.claims import at_random
 from carryover.experiments.entries.dhzm.radreg_claims import WORDS
 from carryover.experiments.rows import failed_row
 
@@ -87,7 +85,7 @@ def test_no_conclusion_from_an_encoder_that_does_not_beat_its_random_start():
     found = compared(radreg_rows({"radreg": 0.05}, start=0.7))
     one = found["usps, linear probe: RadReg less no regulariser, test accuracy"]
     assert one.verdict == "cannot tell" and one.ours.interval[0] > 0.0
-    said = "No conclusion: none (usps, linear probe) does not beat its own random initialisation ("
+    said = "No conclusion: none (usps, linear probe) does not beat its own random start ("
     assert one.sentence.startswith(said)
     assert (
         found["mean of 0 of 2 settings: RadReg less no regulariser, test accuracy"].verdict == "cannot tell"
@@ -137,11 +135,3 @@ def test_no_reported_seed_was_chosen_on():
             assert size.seeds and not set(size.seeds) & set(entry.chosen_on)
     with pytest.raises(ValueError, match=r"seeds \[10, 11\] are reported"):
         replace(RADREG, chosen_on=(10, 11))
-
-
-def test_weak_encoders_are_named_with_their_interval():
-    strong, weak = Estimate(0.1, interval=(0.05, 0.15)), Estimate.missing("failed", "a run failed")
-    assert at_random({"a": strong}) == ""
-    assert at_random({"a": strong, "b": weak}) == (
-        "no conclusion: b does not beat its own random initialisation (a run failed)"
-    )

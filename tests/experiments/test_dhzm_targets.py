@@ -5,30 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from striped_targets import SIZE, striped_target, write_striped
 from tiny_runs import striped_images, write_images
 
 from carryover._core.errors import InputError
 from carryover.data.sources import open_dataset
 from carryover.experiments.entries.dhzm.targets import Downstream, draw, forget, write_pool
-from carryover.models.encoders import ImageSize
-
-SIZE = ImageSize(8, 8, 1)
-FEW = {"n_labels": 20, "n_validation": 15, "n_test": 25, "n_pool": 30}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A data set with a test split in two/, one with a single split in one.parquet, images for pretraining."""
-    root = tmp_path_factory.mktemp("stripes")
-    (root / "two").mkdir()
-    for name, n, seed in (("two/train", 120, 0), ("two/test", 60, 1), ("one", 120, 2), ("source", 80, 3)):
-        write_images(root / f"{name}.parquet", *striped_images(n, seed))
-    return root
-
-
-def _target(folder, name="two", **changes):
-    path = folder / "two" if name == "two" else folder / f"{name}.parquet"
-    return Downstream(name, str(path), **{**FEW, **changes})
+    return write_striped(tmp_path_factory.mktemp("stripes"))
 
 
 def _names(pixels):
@@ -37,7 +24,7 @@ def _names(pixels):
 
 @pytest.mark.parametrize("name", ["two", "one"])
 def test_no_image_is_in_two_parts(folder, name):
-    drawn = draw(_target(folder, name), SIZE, seed=0)
+    drawn = draw(striped_target(folder, name), SIZE, seed=0)
     parts = [
         _names(part) for part in (drawn.labels.pixels, drawn.validation.pixels, drawn.test.pixels, drawn.pool)
     ]
@@ -47,8 +34,8 @@ def test_no_image_is_in_two_parts(folder, name):
 
 
 def test_rows_follow_from_the_seed_and_a_larger_pool_holds_the_smaller(folder):
-    first, again, other = (draw(_target(folder), SIZE, seed=seed) for seed in (0, 0, 1))
-    large = draw(_target(folder, n_pool=60), SIZE, seed=0)
+    first, again, other = (draw(striped_target(folder), SIZE, seed=seed) for seed in (0, 0, 1))
+    large = draw(striped_target(folder, n_pool=60), SIZE, seed=0)
     assert torch.equal(first.labels.pixels, again.labels.pixels) and torch.equal(
         first.test.pixels, again.test.pixels
     )
@@ -57,11 +44,11 @@ def test_rows_follow_from_the_seed_and_a_larger_pool_holds_the_smaller(folder):
 
 
 def test_the_pool_that_is_written_is_the_one_that_is_drawn(folder, tmp_path):
-    path = write_pool(_target(folder), tmp_path / "pool", seed=0)
+    path = write_pool(striped_target(folder), tmp_path / "pool", seed=0)
     source = open_dataset(path)
     written = torch.from_numpy(source.images("image").read(0, 30))[:, None, :, :, 0]
     assert source.columns == ("image",)
-    assert torch.equal(written, draw(_target(folder), SIZE, seed=0).pool)
+    assert torch.equal(written, draw(striped_target(folder), SIZE, seed=0).pool)
     copies = [Path(one["filename"]) for one in source.dataset.cache_files]
     assert copies and all(one.is_file() for one in (path, *copies))
     forget(path)
@@ -83,11 +70,11 @@ def test_codes_are_places_among_the_training_split_s_classes(tmp_path):
 
 def test_a_target_that_is_too_small_or_has_new_classes_is_refused(folder, tmp_path):
     with pytest.raises(InputError, match="two: n_validation = 15 and n_pool = 90 need 105 rows, and 100 are"):
-        draw(_target(folder, n_pool=90), SIZE, seed=0)
+        draw(striped_target(folder, n_pool=90), SIZE, seed=0)
     with pytest.raises(InputError, match="two: n_test = 61 need 61 rows, and 60 are left"):
-        draw(_target(folder, n_test=61), SIZE, seed=0)
+        draw(striped_target(folder, n_test=61), SIZE, seed=0)
     with pytest.raises(InputError, match="n_pool must"):
-        _target(folder, n_pool=1)
+        striped_target(folder, n_pool=1)
     pixels, classes = striped_images(60, 0)
     write_images(tmp_path / "train.parquet", pixels, classes)
     write_images(tmp_path / "test.parquet", pixels, classes + 1)

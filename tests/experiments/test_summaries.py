@@ -1,10 +1,10 @@
-"""A mean over runs has the interval that scipy gives."""
+"""A mean over runs has the interval that scipy gives, and ranks the correlation."""
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap, ttest_1samp
+from scipy.stats import bootstrap, spearmanr, ttest_1samp
 
-from carryover.experiments.summaries import mean_over_runs
+from carryover.experiments.summaries import joint_confidence, mean_over_runs, rank_correlations
 
 
 def test_the_interval_is_that_of_the_t_test():
@@ -21,3 +21,16 @@ def test_the_interval_is_that_of_the_t_test():
 def test_without_enough_runs_there_is_a_reason(values, reason):
     found = mean_over_runs(np.array(values))
     assert not found.ok and reason in found.reason
+
+
+def test_joint_intervals_share_the_chance_of_an_error_evenly():
+    assert [joint_confidence(count) for count in (1, 2, 5)] == pytest.approx([0.95, 0.975, 0.99])
+
+
+def test_rank_correlations_are_spearman_s_of_each_seed():
+    rng = np.random.default_rng(0)
+    first, second = rng.integers(0, 4, (5, 9)).astype(float), rng.normal(size=(5, 9))
+    wanted = [spearmanr(a, b).statistic for a, b in zip(first, second, strict=True)]
+    np.testing.assert_allclose(rank_correlations(first, second), wanted)
+    first[0], second[1, 3] = 1.0, np.nan
+    assert np.isnan(rank_correlations(first, second)).tolist() == [True, True, False, False, False]

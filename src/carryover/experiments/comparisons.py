@@ -68,10 +68,20 @@ def exactly(value: float) -> Estimate:
 
 
 def compare_value(
-    what: str, published: Published, ours: Estimate, *, matters: float, unlike: str = ""
+    what: str,
+    published: Published,
+    ours: Estimate,
+    *,
+    matters: float,
+    unlike: str = "",
+    unproven: str = "",
 ) -> Comparison:
-    """Ours beside a published number.  ``unlike``: which n, epochs or width differ, where they cannot be compared."""
-    if early := _without_verdict(what, published, ours, matters=matters, unlike=unlike):
+    """Ours beside a published number.
+
+    ``unlike``: which n, epochs or width differ, where they cannot be compared.  ``unproven``: why nothing is concluded
+    from ours, whatever it is.
+    """
+    if early := _without_verdict(what, published, ours, matters=matters, unlike=unlike, unproven=unproven):
         return early
     low, high = ours.interval
     reach = published.uncertainty
@@ -88,9 +98,14 @@ def compare_value(
     return Comparison(what, published, ours, matters, verdict, _capital(sentence), found)
 
 
-def compare_order(what: str, published: Published, contrast: Estimate, *, unlike: str = "") -> Comparison:
-    """A claim that ``contrast`` is above 0: agrees or differs where its interval lies on one side of 0."""
-    if early := _without_verdict(what, published, contrast, matters=0.0, unlike=unlike):
+def compare_order(
+    what: str, published: Published, contrast: Estimate, *, unlike: str = "", unproven: str = ""
+) -> Comparison:
+    """A claim that ``contrast`` is above 0: agrees or differs where its interval lies on one side of 0.
+
+    ``unlike`` and ``unproven``: why there is no verdict, see :func:`compare_value`.
+    """
+    if early := _without_verdict(what, published, contrast, matters=0.0, unlike=unlike, unproven=unproven):
         return early
     low, high = contrast.interval
     verdict: Verdict = "agrees" if low > 0.0 else "differs" if high < 0.0 else "cannot tell"
@@ -103,12 +118,14 @@ def compare_order(what: str, published: Published, contrast: Estimate, *, unlike
 
 
 def _without_verdict(
-    what: str, published: Published, ours: Estimate, *, matters: float, unlike: str
+    what: str, published: Published, ours: Estimate, *, matters: float, unlike: str, unproven: str
 ) -> Comparison | None:
     """The comparison where the numbers are not looked at; None where they are."""
     if unlike:
         verdict, sentence = "not comparable", f"not comparable: {unlike}."
         return Comparison(what, published, ours, matters, verdict, _capital(sentence))
+    if unproven:
+        return Comparison(what, published, ours, matters, "cannot tell", f"No conclusion: {unproven}.")
     if not ours.ok:
         return Comparison(what, published, ours, matters, "cannot tell", f"Ours has no value: {ours.reason}.")
     if ours.interval is None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SizeName = Literal["smoke", "small", "full"]
 SIZES: tuple[SizeName, ...] = ("smoke", "small", "full")
+REPORTED, CHOOSING = "reported", "choosing"
+"""What a seed is for, where a sweep has cells of both: the value of the label "role"."""
 
 
 @dataclass(frozen=True)

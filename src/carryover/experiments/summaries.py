@@ -1,8 +1,9 @@
-"""Runs of several seeds as one number with its interval."""
+"""Runs of several seeds as one number with its interval, and rank correlations within each of them."""
 
 import math
 
 import numpy as np
+from scipy.stats import rankdata
 from scipy.stats import t as student_t
 
 from carryover._core.results import Estimate
@@ -20,3 +21,24 @@ def mean_over_runs(values: np.ndarray, *, confidence: float = 0.95) -> Estimate:
     std_error = float(values.std(ddof=1)) / math.sqrt(n)
     half = float(student_t.ppf(0.5 + confidence / 2.0, n - 1)) * std_error
     return Estimate(mean, std_error, (mean - half, mean + half), n, confidence)
+
+
+def joint_confidence(count: int) -> float:
+    """Of each of ``count`` intervals that are to hold jointly at 95 % (Bonferroni)."""
+    return 1.0 - 0.05 / count
+
+
+def rank_correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Spearman's correlation over the conditions, one for each run, from (runs, conditions); ties at mean ranks.
+
+    NaN for a run in which either is constant or missing somewhere.
+
+    >>> rank_correlations(np.array([[1.0, 2.0, 3.0]]), np.array([[5.0, 6.0, 9.0]]))
+    array([1.])
+    """
+    ranks = [rankdata(values, axis=1, nan_policy="propagate") for values in (first, second)]
+    ranks = [values - values.mean(axis=1, keepdims=True) for values in ranks]
+    lengths = np.sqrt((ranks[0] ** 2).sum(axis=1) * (ranks[1] ** 2).sum(axis=1))
+    known = lengths > 0.0
+    products = (ranks[0] * ranks[1]).sum(axis=1)
+    return np.where(known, products / np.where(known, lengths, 1.0), np.nan)

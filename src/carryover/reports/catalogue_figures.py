@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 from carryover.experiments.entries.a26.curves import PREDICTED, SIMULATED
 from carryover.experiments.entries.a26.regimes import NAMED
 from carryover.reports.figures_a26_modular import modular_figure
-from carryover.reports.figures_a26_resnet import CAPTION as SCALED_NETWORKS
-from carryover.reports.figures_a26_resnet import scaled_networks_figure
+from carryover.reports.figures_a26_resnet import resnet_figure
 from carryover.reports.figures_curl_pairs import pairs_figure
 from carryover.reports.figures_dhzm import radreg_figure, terms_figure
 from carryover.reports.figures_dhzm_dense import dense_figure
@@ -38,26 +37,56 @@ FIGURES: Mapping[str, Callable[[pd.DataFrame], Figure]] = {
     "lpft": lpft_figure,
     "dhzm_radreg": radreg_figure,
     "dhzm_terms": terms_figure,
-    "a26_resnet": scaled_networks_figure,
+    "a26_resnet": resnet_figure,
     "a26_modular": modular_figure,
     "dhzm_dense": dense_figure,
     "dhzm_multitask": multitask_figure,
 }
 CAPTIONS: Mapping[str, str] = {
-    "a26_figure2": "Order against pretraining dependence as one scale moves; lines with dots hold the others.",
+    "a26_figure2": (
+        "Order against pretraining dependence as one of the three scales moves. A dot is a network; a line joins "
+        "networks that share the scale named beside it."
+    ),
     "a26_figure3": "Lines: exact predictions. Dots: means of simulated tasks with two standard errors.",
     "a26_figure5": "Lines: exact predictions. Dots: means of simulated tasks with two standard errors.",
-    "ranking_small_n": "How well scores rank a hub, and what their picks lose. Bars: 95 % over targets.",
-    "curl_pairs": "Means over seeds with 95 % intervals. At as many tuples larger k and b see more images.",
-    "lpft": "Above: squared error of the linear function where there is no data, mean over runs (|w| = 1). "
-    "Below: means over splits of the photos with 95 % intervals.",
-    "dhzm_radreg": "Test accuracy less that from random weights: means over seeds with 95 % intervals; large: chosen.",
-    "dhzm_terms": "Means over seeds, a dot for each kind of encoder; rings: not above its own random start.",
-    "a26_resnet": SCALED_NETWORKS,
-    "a26_modular": (
-        "Fine-tuned on n pairs from pretrained weights (lines) and from those before pretraining (dashed); one scale "
-        "moves at a time. Means over seeds with two standard errors."
+    "ranking_small_n": (
+        "Left: how well each score ranks the candidates. Right: the accuracy that its pick loses against the best "
+        "candidate. Means over targets; bars, for three scores: 95 % intervals."
     ),
-    "dhzm_dense": "Error against each term. A dot is an encoder, mean over seeds, larger after more steps.",
-    "dhzm_multitask": "Left: means and 95 % intervals over seeds. Right: encoders, means over seeds; line: equal sums.",
+    "curl_pairs": (
+        "Means over seeds with 95 % intervals. With as many tuples a step, larger k and b see more images; with as "
+        "many images, they have fewer tuples."
+    ),
+    "lpft": (
+        "Above: squared error of the linear model in directions without data, mean over seeds; the true weights "
+        "have length 1. Below: means over seeds, each with its own split of the photos, and 95 % intervals."
+    ),
+    "dhzm_radreg": (
+        "Test accuracy less that from random weights, means over seeds with 95 % intervals. Large dots: the chosen "
+        "strengths."
+    ),
+    "dhzm_terms": (
+        "The probe's test error against each term. A dot is a kind of encoder, mean over seeds; rings: encoders "
+        "that do not beat their own random start."
+    ),
+    "a26_resnet": (
+        "Accuracy on tasks of two classes, means over seeds with two standard errors. Left and middle: no "
+        "normalisation layers, weights scaled before pretraining. Right: with batch norms, all weights multiplied "
+        "after pretraining by the factor named; behind a batch norm the scale of a convolution changes its "
+        "effective learning rate alone. Dotted: ResNet-18 of Lippl and Lindsey (2024), with more images, epochs and "
+        "width."
+    ),
+    "a26_modular": (
+        "Accuracy after fine-tuning on n pairs from pretrained weights (solid) and from the weights before "
+        "pretraining (dashed); one scale moves at a time. Means over seeds with two standard errors."
+    ),
+    "dhzm_dense": (
+        "Error against each term of the bound, a column for each task. A dot is an encoder, mean over seeds; larger "
+        "dots were pretrained for more steps."
+    ),
+    "dhzm_multitask": (
+        "Left: error of each way to learn a task, means over seeds with 95 % intervals. Right: the sum of errors "
+        "after fine-tuning on all tasks together against that after each alone; a dot is an encoder, mean over "
+        "seeds; grey line: equal sums."
+    ),
 }

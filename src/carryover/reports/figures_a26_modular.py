@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from carryover.experiments.entries.a26.modular_protocol import NEW, REUSE, STARTS, TRAINED
-from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
+from carryover.reports.canvas import INK, PALETTE, drawing
+from carryover.reports.light_axes import legend_below, lighten
 
 _KNOBS: Mapping[str, str] = {
     "scale": "scale of all weights, c",
@@ -34,10 +35,7 @@ def modular_figure(table: pd.DataFrame) -> Figure:
             panels[1, place].set_xlabel(said)
         for row in panels:
             row[0].set_ylabel("accuracy on held-out pairs")
-        handles, labels = panels[0, 0].get_legend_handles_labels()
-        figure.legend(
-            handles, labels, loc="outside lower center", ncols=len(handles) // 2, frameon=False, fontsize=8
-        )
+        legend_below(figure, panels[0, 0], columns=table["samples"].nunique())
     return figure
 
 
@@ -55,8 +53,4 @@ def _draw(axes: Axes, own: pd.DataFrame, knob: str) -> None:
     axes.set_xticks(values, [f"{value:g}" for value in values])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylim(0.0, 1.02)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(colors=MUTED, labelsize=8, which="both")
-    axes.grid(True, color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
+    lighten(axes)

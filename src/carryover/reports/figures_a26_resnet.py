@@ -8,19 +8,14 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from carryover.experiments.entries.a26.resnet_claims import LL24_ACCURACY, LL24_SAMPLES, SCRATCH
 from carryover.experiments.entries.a26.resnet_spec import NEW, RANDOM, SUBSET
-from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
+from carryover.reports.canvas import INK, PALETTE, drawing
+from carryover.reports.light_axes import lighten
 
-CAPTION = (
-    "Mean accuracy on two classes over pretrainings, with two standard errors; x is the factor of all weights "
-    "after pretraining. Dotted: ResNet-18 of Lippl and Lindsey (2024), with more images, epochs and width. Left "
-    "and middle without normalisation layers; right with batch norms, behind which the scale of a convolution "
-    "changes its effective learning rate alone (cancelled_after in the table counts those layers)."
-)
 _INCHES = (12.6, 4.3)
 _BASE = "c = 1, kappa = 1, gamma = 1"
 
 
-def scaled_networks_figure(table: pd.DataFrame) -> Figure:
+def resnet_figure(table: pd.DataFrame) -> Figure:
     """Three panels from the entry's table: before pretraining, subset tasks and new ones; after it."""
     done = table[table["status"] == "ok"]
     before = done[done["arm"] == "before"].assign(
@@ -37,7 +32,7 @@ def scaled_networks_figure(table: pd.DataFrame) -> Figure:
         _draw(panels[2], after, "rescaled after: held-out classes")
         _draw_published(panels[2], list(dict.fromkeys(after["line"])))
         _share_heights(panels)
-        panels[0].set_ylabel("accuracy", fontsize=9, color=INK)
+        panels[0].set_ylabel("accuracy")
     return figure
 
 
@@ -80,13 +75,9 @@ def _draw_published(axes: Axes, names: list[str]) -> None:
 
 
 def _dress(axes: Axes, samples: list[int], title: str) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(colors=MUTED, labelsize=8, which="both")
-    axes.grid(True, axis="y", color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
+    lighten(axes, grid="y")
     _ticks(axes, samples)
-    axes.set_xlabel("labelled images", fontsize=9, color=INK)
+    axes.set_xlabel("labelled images")
     axes.set_title(title, fontsize=10, color=INK, loc="left")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=7.5, frameon=False, loc="lower right")

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from carryover.experiments.entries.curl.pairs_claims import REPORTED
+from carryover.experiments.entry import REPORTED
 from carryover.reports.canvas import FAINT, PALETTE, drawing
 from carryover.reports.seed_panels import dress, interval_points
 

@@ -7,11 +7,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from carryover._core.results import Estimate
-from carryover.experiments.entries.dhzm.claims import beats, gain
+from carryover.experiments.entries.dhzm.claims import gain
 from carryover.experiments.entries.dhzm.conditions import OBJECTIVES
-from carryover.experiments.entries.dhzm.radreg_claims import ADAPTATIONS, NONE, REPORTED, WORDS
+from carryover.experiments.entries.dhzm.radreg_claims import ADAPTATIONS, NONE, WORDS
 from carryover.experiments.entries.dhzm.terms_claims import PREDICTORS
-from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
+from carryover.experiments.entries.random_start import beats_random_start
+from carryover.experiments.entry import REPORTED
+from carryover.reports.canvas import FAINT, INK, MUTED, PALETTE, drawing
+from carryover.reports.light_axes import legend_below, lighten
 
 _PANEL = (3.3, 2.9)  # inches
 _COLOURS = dict(zip(WORDS, (MUTED, *PALETTE), strict=False))
@@ -37,7 +40,7 @@ def radreg_figure(table: pd.DataFrame) -> Figure:
                 axes.xaxis.set_minor_formatter(NullFormatter())
                 axes.set_xlabel("strength")
             row[0].set_ylabel("accuracy less random start")
-        _legend(figure, panels[0, 0])
+        legend_below(figure, panels[0, 0], columns=5)
     return figure
 
 
@@ -64,7 +67,8 @@ def terms_figure(table: pd.DataFrame) -> Figure:
     means = good.groupby("condition", sort=False)[[*PREDICTORS, "error"]].mean()
     objective = good.groupby("condition", sort=False)["objective"].first()
     strong = {
-        name: beats(gain(rows, "probe_accuracy")) for name, rows in good.groupby("condition", sort=False)
+        name: beats_random_start(gain(rows, "probe_accuracy"))
+        for name, rows in good.groupby("condition", sort=False)
     }
     with drawing():
         figure, panels = _panels(2, (len(PREDICTORS) + 1) // 2)
@@ -80,7 +84,7 @@ def terms_figure(table: pd.DataFrame) -> Figure:
             axes.set_xlabel(_wrapped(words))
         for row in panels:
             row[0].set_ylabel("probe's test error")
-        _legend(figure, panels[0, 0])
+        legend_below(figure, panels[0, 0], columns=5)
     return figure
 
 
@@ -114,23 +118,5 @@ def _panels(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
     figure = Figure(figsize=(width * columns, height * rows + 0.3), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharey="row")
     for axes in panels.flat:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(FAINT)
-        axes.tick_params(colors=MUTED, labelsize=8, which="both")
-        axes.xaxis.label.set(fontsize=8.5, color=INK)
-        axes.yaxis.label.set(fontsize=8.5, color=INK)
-        axes.grid(True, color=GRID, linewidth=0.8)
-        axes.set_axisbelow(True)
+        lighten(axes)
     return figure, panels
-
-
-def _legend(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(
-        handles,
-        labels,
-        loc="outside lower center",
-        ncols=max(1, min(len(labels), 5)),
-        frameon=False,
-        fontsize=8,
-    )

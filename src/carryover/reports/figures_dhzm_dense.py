@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from carryover.experiments.entries.dhzm.dense_claims import TERMS
-from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
+from carryover.reports.canvas import INK, PALETTE, drawing
+from carryover.reports.light_axes import legend_below, lighten
 
 _TITLES = {
     "segmentation": "class of every patch: error",
@@ -32,10 +32,10 @@ def dense_figure(table: pd.DataFrame) -> Figure:
                 _dots(axes, own[own["task"] == task], term, families=families)
                 axes.set_xlabel(_SHORT[term])
                 axes.locator_params(axis="x", nbins=4)
+                axes.locator_params(axis="y", nbins=6)
+                lighten(axes)
                 axes.set_title(title, fontsize=9, color=INK, loc="left")
-        styled(panels.ravel())
-        handles, labels = panels[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+        legend_below(figure, panels[0, 0], columns=3)
     return figure
 
 
@@ -48,16 +48,3 @@ def _dots(axes: Axes, own: pd.DataFrame, term: str, *, families: Sequence[tuple[
         sizes = [18.0 + 26.0 * steps.index(number) for number in mine["steps"]]
         name = f"{objective.replace('_', ' ')} on {source}"
         axes.scatter(mine[term], mine["error"], s=sizes, color=colour, marker=marker, label=name, zorder=3)
-
-
-def styled(panels: Sequence[Axes] | np.ndarray) -> None:
-    """Light frames and grids, small labels."""
-    for axes in panels:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(FAINT)
-        axes.tick_params(colors=MUTED, labelsize=8)
-        axes.xaxis.label.set(fontsize=8.5, color=INK)
-        axes.yaxis.label.set(fontsize=8.5, color=INK)
-        axes.locator_params(axis="y", nbins=6)
-        axes.grid(True, color=GRID, linewidth=0.8)
-        axes.set_axisbelow(True)

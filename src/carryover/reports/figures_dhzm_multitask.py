@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from carryover.experiments.entries.dhzm.multitask_claims import NOTHING, per_encoder
 from carryover.experiments.summaries import mean_over_runs
 from carryover.reports.canvas import FAINT, INK, PALETTE, drawing
-from carryover.reports.figures_dhzm_dense import styled
+from carryover.reports.light_axes import lighten
 
 _WAYS = {
     "random_error": "probe of the random start",
@@ -26,8 +26,8 @@ def multitask_figure(table: pd.DataFrame) -> Figure:
         left, right = figure.subplots(1, 2)
         _by_task(left, found[found["objective"] != NOTHING])
         _sums(right, per_encoder(found))
-        styled((left, right))
         for axes in (left, right):
+            lighten(axes)
             axes.legend(fontsize=7.5, frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     return figure
 

@@ -5,7 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from carryover.experiments.entries.lpft.shift import FT, INSIDE, LP, LP_FT, OUTSIDE, RANDOM_LP, REPORTED
+from carryover.experiments.entries.lpft.shift import FT, INSIDE, LP, LP_FT, OUTSIDE, RANDOM_LP
+from carryover.experiments.entry import REPORTED
 from carryover.reports.canvas import FAINT, PALETTE, drawing
 from carryover.reports.legend import tick_plain
 from carryover.reports.seed_panels import dress, interval_points

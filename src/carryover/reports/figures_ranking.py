@@ -11,7 +11,8 @@ from matplotlib.ticker import NullLocator
 from carryover.experiments.entries.ranking.claims import CALLED
 from carryover.experiments.entries.ranking.specs import CHANCE, EVERY, WIDTH
 from carryover.experiments.summaries import mean_over_runs
-from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
+from carryover.reports.canvas import FAINT, INK, PALETTE, drawing
+from carryover.reports.light_axes import legend_below, lighten
 
 _BLUE, _ORANGE, _GREEN, _PINK, _SKY, _RED = PALETTE
 _LINES: Mapping[str, tuple[str, str]] = {
@@ -59,8 +60,7 @@ def ranking_figure(table: pd.DataFrame) -> Figure:
             sizes = sorted({int(n) for n in own["labels"].dropna()})
             axes.set_xticks(sizes, [str(n) for n in sizes])
             axes.xaxis.set_minor_locator(NullLocator())
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+        legend_below(figure, panels[0], columns=3)
     return figure
 
 
@@ -77,10 +77,6 @@ def _draw(axes: Axes, own: pd.DataFrame, score: str, *, metric: str) -> None:
 
 
 def _style(axes: Axes, label: str) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(colors=MUTED, labelsize=8)
-    axes.grid(True, color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.set_xlabel("labels", fontsize=9, color=INK)
+    lighten(axes)
+    axes.set_xlabel("labels")
     axes.set_title(label, fontsize=10, color=INK, loc="left")

@@ -6,7 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from carryover.experiments.summaries import mean_over_runs
-from carryover.reports.canvas import FAINT, GRID, INK, MUTED
+from carryover.reports.canvas import INK
+from carryover.reports.light_axes import lighten
 
 
 def interval_points(
@@ -28,12 +29,6 @@ def interval_points(
 def dress(axes: Axes, title: str, *, legend: bool = True) -> None:
     """Title, light grid, no frame, a legend where there is something to name."""
     axes.set_title(title, fontsize=10, color=INK, loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(colors=MUTED, labelsize=8, which="both")
-    axes.grid(True, axis="y", color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.label.set(fontsize=9, color=INK)
+    lighten(axes, grid="y")
     if legend and axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8, frameon=False)

@@ -1,7 +1,6 @@
 """Figures of the theory as PNG, SVG or PDF files: error curves, the regime map, the map of winners."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from carryover._core.errors import InputError
-from carryover.reports.canvas import FAINT, GRID, INK, MUTED, PALETTE, drawing
+from carryover.reports.canvas import FAINT, INK, MUTED, PALETTE, drawing
+from carryover.reports.light_axes import legend_below, lighten
 from carryover.reports.numbers import times_power
 from carryover.reports.record import naming_full_disk
 
@@ -42,45 +42,29 @@ def check_figure_path(path: Path, *, overwrite: bool = False) -> None:
         raise InputError(f"already there: {path}. Choose another name, or replace it with --overwrite")
 
 
-@dataclass(frozen=True)
-class CurveAxes:
-    """Which columns of curves are drawn, and what the axes are called."""
-
-    x: str = "alpha"
-    x_label: str = "samples per dimension, alpha"
-    y: str = "generalization_error"
-    y_label: str = "generalization error per coordinate"
-    log_x: bool = False
-    log_y: bool = True
-
-
-def curve_figure(
-    curves: pd.DataFrame, points: pd.DataFrame | None = None, *, axes: CurveAxes | None = None
-) -> Figure:
+def curve_figure(curves: pd.DataFrame, points: pd.DataFrame | None = None) -> Figure:
     """A panel for each task: predicted error against alpha, a line for each network, simulated points with two
-    standard errors.  Tables as :mod:`carryover.experiments.diagonal_networks` makes them; ``axes``: other columns.
+    standard errors.  Tables as :mod:`carryover.experiments.diagonal_networks` makes them.
     """
-    drawn = axes or CurveAxes()
     tasks = list(dict.fromkeys(curves["task"]))
     networks = list(dict.fromkeys(curves["network"]))
     with drawing():
         figure = _figure(len(tasks), legend_rows=1 + (len(networks) - 1) // 3)
         panels = _panels(figure, len(tasks))
-        for panel, task in zip(panels, tasks, strict=True):
+        for axes, task in zip(panels, tasks, strict=True):
             for colour, network in zip(_colours(len(networks)), networks, strict=True):
                 own = curves[(curves["task"] == task) & (curves["network"] == network)]
-                panel.plot(own[drawn.x], own[drawn.y], color=colour, linewidth=1.6, label=network)
+                axes.plot(
+                    own["alpha"], own["generalization_error"], color=colour, linewidth=1.6, label=network
+                )
                 if points is not None:
-                    _draw_points(
-                        panel, points[(points["task"] == task) & (points["network"] == network)], colour
-                    )
-            for axis, log in ((panel.xaxis, drawn.log_x), (panel.yaxis, drawn.log_y)):
-                if log:
-                    _in_powers(axis)
-            panel.set_title(task, fontsize=10, color=INK, loc="left")
-            panel.set_xlabel(drawn.x_label)
-        panels[0].set_ylabel(drawn.y_label)
-        _legend(figure, panels[0])
+                    same = (points["task"] == task) & (points["network"] == network)
+                    _draw_points(axes, points[same], colour)
+            _in_powers(axes.yaxis)
+            axes.set_title(task, fontsize=10, color=INK, loc="left")
+            axes.set_xlabel("samples per dimension, alpha")
+        panels[0].set_ylabel("generalization error per coordinate")
+        legend_below(figure, panels[0])
     return figure
 
 
@@ -96,39 +80,42 @@ def _draw_points(axes: Axes, own: pd.DataFrame, colour: Any) -> None:
 
 def regime_figure(table: pd.DataFrame) -> Figure:
     """Order against pretraining dependence, a panel for each scale that moves, with the four regimes' borders."""
-    from carryover.theory.regimes import DEPENDENT_FROM, RICH_BELOW
-
     knobs = list(dict.fromkeys(table["knob"]))
     with drawing():
         figure = _figure(len(knobs), legend_rows=0)
-        for axes, knob in zip(_panels(figure, len(knobs)), knobs, strict=True):
-            own = table[table["knob"] == knob]
-            moving = {"scale": "scale", "relative scale": "relative_scale", "readout": "readout"}[knob]
-            fixed = "scale" if knob == "relative scale" else "relative_scale"
-            values = list(dict.fromkeys(own[fixed]))
-            for colour, value in zip(_colours(len(values)), values, strict=True):
-                line = own[own[fixed] == value].sort_values(moving)
-                axes.plot(
-                    line["pretraining_dependence"], line["order"], "-o", markersize=2.5, linewidth=1.1, color=colour,
-                    label=f"{fixed.replace('_', ' ')} {value:g}",
-                )  # fmt: skip
-            axes.axhline(RICH_BELOW, color=FAINT, linewidth=1.0, zorder=0)
-            axes.axvline(-DEPENDENT_FROM, color=FAINT, linewidth=1.0, zorder=0)
-            axes.set(xlim=(-1.03, 0.16), ylim=(0.97, 2.03))
-            for x, y, said in (
-                (-0.97, 1.97, "II"),
-                (0.14, 1.97, "III"),
-                (-0.97, 1.02, "IV"),
-                (0.14, 1.02, "I"),
-            ):
-                axes.text(
-                    x, y, said, color=MUTED, fontsize=13, ha="left" if x < -0.5 else "right", va="center"
-                )
+        panels = _panels(figure, len(knobs))
+        for axes, knob in zip(panels, knobs, strict=True):
+            _draw_knob(axes, table[table["knob"] == knob], knob)
+            _draw_regimes(axes)
             axes.set_title(f"{knob} moves", fontsize=10, color=INK, loc="left")
             axes.set_xlabel("pretraining dependence, PD")
             axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(0.0, 0.3))
-        figure.axes[0].set_ylabel("order l (1 rich, 2 lazy)")
+        panels[0].set_ylabel("order l (1 rich, 2 lazy)")
     return figure
+
+
+def _draw_knob(axes: Axes, own: pd.DataFrame, knob: str) -> None:
+    """A line for each value of the scale that is held while ``knob`` moves."""
+    moving = {"scale": "scale", "relative scale": "relative_scale", "readout": "readout"}[knob]
+    fixed = "scale" if knob == "relative scale" else "relative_scale"
+    values = list(dict.fromkeys(own[fixed]))
+    for colour, value in zip(_colours(len(values)), values, strict=True):
+        line = own[own[fixed] == value].sort_values(moving)
+        axes.plot(
+            line["pretraining_dependence"], line["order"], "-o", markersize=2.5, linewidth=1.1, color=colour,
+            label=f"{fixed.replace('_', ' ')} {value:g}",
+        )  # fmt: skip
+
+
+def _draw_regimes(axes: Axes) -> None:
+    from carryover.theory.regimes import DEPENDENT_FROM, RICH_BELOW
+
+    axes.axhline(RICH_BELOW, color=FAINT, linewidth=1.0, zorder=0)
+    axes.axvline(-DEPENDENT_FROM, color=FAINT, linewidth=1.0, zorder=0)
+    axes.set(xlim=(-1.03, 0.16), ylim=(0.97, 2.03))
+    for x, y, said in ((-0.97, 1.97, "II"), (0.14, 1.97, "III"), (-0.97, 1.02, "IV"), (0.14, 1.02, "I")):
+        side = "left" if x < -0.5 else "right"
+        axes.text(x, y, said, color=MUTED, fontsize=13, ha=side, va="center")
 
 
 def winner_figure(table: pd.DataFrame, networks: Sequence[str]) -> Figure:
@@ -154,7 +141,7 @@ def winner_figure(table: pd.DataFrame, networks: Sequence[str]) -> Figure:
         panels[0].set_ylabel("rho new")
         for place, name in enumerate(networks):
             panels[0].plot([], [], "s", color=colours(place), label=name)
-        _legend(figure, panels[0])
+        legend_below(figure, panels[0])
     return figure
 
 
@@ -183,13 +170,7 @@ def _figure(n_panels: int, *, legend_rows: int) -> Figure:
 def _panels(figure: Figure, count: int) -> list[Axes]:
     panels = list(np.ravel(figure.subplots(1, count, sharey=True, squeeze=False)))
     for axes in panels:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(FAINT)
-        axes.tick_params(colors=MUTED, labelsize=8, which="both")
-        axes.xaxis.label.set(fontsize=9, color=INK)
-        axes.yaxis.label.set(fontsize=9, color=INK)
-        axes.grid(True, color=GRID, linewidth=0.8)
-        axes.set_axisbelow(True)
+        lighten(axes)
     return panels
 
 
@@ -198,10 +179,3 @@ def _colours(count: int) -> list[Any]:
     if count <= len(PALETTE):
         return list(PALETTE[:count])
     return [matplotlib.colormaps["viridis"](value) for value in np.linspace(0.0, 0.92, count)]
-
-
-def _legend(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=min(len(labels), 4), frameon=False, fontsize=8
-    )

@@ -1,21 +1,31 @@
-"""No conclusion from an encoder that is not above its own random start."""
+"""The rule of every conclusion about pretraining: an encoder counts where it beats its own random start."""
+
+from collections.abc import Mapping
 
 from carryover._core.results import Estimate
 
+PREMISE = "what every other comparison here rests on"
 
-def beyond_random(contrast: Estimate, *gains: Estimate, what: str) -> Estimate:
-    """``contrast`` where every gain of ``what`` over the random network is above 0, else no value, with that reason.
 
-    >>> from carryover._core.results import Estimate
-    >>> found = Estimate(0.2, interval=(0.1, 0.3))
-    >>> beyond_random(found, Estimate(0.1, interval=(-0.1, 0.3)), what="a probe").reason
-    'a probe is not above that of its random start: 0.1 (-0.1 to 0.3)'
+def beats_random_start(gain: Estimate) -> bool:
+    """Whether what an encoder gained over the same network before training lies above 0 with its whole interval."""
+    return gain.ok and gain.interval is not None and gain.interval[0] > 0.0
+
+
+def at_random_start(gains: Mapping[str, Estimate]) -> str:
+    """Why nothing is concluded from encoders, their gains by name; nothing where each beats its random start.
+
+    >>> at_random_start({"mae": Estimate(0.02, interval=(-0.01, 0.05))})
+    'mae does not beat its own random start (0.02, -0.01 to 0.05)'
     """
-    for gain in gains:
-        if not gain.ok:
-            return Estimate.missing("failed", f"{what} has no gain over its random start: {gain.reason}")
-        low, high = gain.interval
-        if not low > 0.0:
-            said = f"{gain.value:.3g} ({low:.3g} to {high:.3g})"
-            return Estimate.missing("failed", f"{what} is not above that of its random start: {said}")
-    return contrast
+    weak = {name: gain for name, gain in gains.items() if not beats_random_start(gain)}
+    return "; ".join(
+        f"{name} does not beat its own random start ({_said(gain)})" for name, gain in weak.items()
+    )
+
+
+def _said(gain: Estimate) -> str:
+    if not gain.ok or gain.interval is None:
+        return gain.reason or "no interval"
+    low, high = gain.interval
+    return f"{gain.value:.3g}, {low:.3g} to {high:.3g}"

@@ -16,6 +16,7 @@ from carryover.experiments.entries.a26 import values as published
 from carryover.experiments.entry import Part
 from carryover.experiments.inputs import Inputs
 from carryover.experiments.rows import Row
+from carryover.experiments.summaries import joint_confidence
 from carryover.experiments.theory_cells import (
     SimulateSpec,
     TheoryCell,
@@ -145,6 +146,6 @@ def _joint(row: "pd.Series", count: int) -> Estimate:
     if row["status"] != "ok":
         return Estimate.missing("failed", str(row["reason"]))
     mean, n = float(row["generalization_error"]), int(row["seeds"])
-    confidence = 1.0 - 0.05 / count
+    confidence = joint_confidence(count)
     half = float(student_t.ppf(0.5 + confidence / 2.0, n - 1)) * float(row["std_error"])
     return Estimate(mean, float(row["std_error"]), (mean - half, mean + half), n, confidence)

@@ -18,14 +18,14 @@ from carryover.experiments.entries.a26.curves import (
     predicted_error,
     simulated_against_exact,
 )
-from carryover.experiments.entry import Cost, Entry, Size
+from carryover.experiments.entry import Cost, Entry, Size, SizeName
 from carryover.experiments.theory_cells import SimulateSpec
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def _compare_figure3(table: "pd.DataFrame") -> tuple[Comparison, ...]:
+def compare_figure3(table: "pd.DataFrame") -> tuple[Comparison, ...]:
     return (
         *predicted_against_exact(_CURVES3, table),
         *_overlap_claims(table),
@@ -57,7 +57,7 @@ def _overlap_claims(table: "pd.DataFrame") -> Iterator[Comparison]:
         )
 
 
-def _compare_figure5(table: "pd.DataFrame") -> tuple[Comparison, ...]:
+def compare_figure5(table: "pd.DataFrame") -> tuple[Comparison, ...]:
     return (
         *predicted_against_exact(_CURVES5, table),
         *_typical(table),
@@ -116,25 +116,26 @@ _CURVES3 = Curves(FIGURE3_TASKS, FIGURE3_NETWORKS)
 _CURVES5 = Curves(FIGURE5_TASKS, EXAMPLES)
 _SMOKE, _SMALL, _FULL = SimulateSpec(100, 4), SimulateSpec(1000, 32), SimulateSpec(4000, 32)
 
-FIGURE3 = Entry(
+
+def _sizes(curves: Curves, small: Cost, full: Cost) -> dict[SizeName, Size]:
+    return {
+        "smoke": Size(partial(curves.parts, published.EXACT_ALPHAS, _SMOKE), Cost(6.0)),
+        "small": Size(partial(curves.parts, GRID, _SMALL), small),
+        "full": Size(partial(curves.parts, GRID, _FULL), full),
+    }
+
+
+A26_FIGURE3 = Entry(
     name="a26_figure3",
     description="Error curves of five initialisations at overlap 0, 1/2 and 1: exact, and simulated.",
-    sizes={
-        "smoke": Size(partial(_CURVES3.parts, published.EXACT_ALPHAS, _SMOKE), Cost(6.0)),
-        "small": Size(partial(_CURVES3.parts, GRID, _SMALL), Cost(190.0)),
-        "full": Size(partial(_CURVES3.parts, GRID, _FULL), Cost(5000.0, measured=False)),
-    },
+    sizes=_sizes(_CURVES3, Cost(190.0), Cost(5000.0, measured=False)),
     table=curve_table,
-    compare=_compare_figure3,
+    compare=compare_figure3,
 )
-FIGURE5 = Entry(
+A26_FIGURE5 = Entry(
     name="a26_figure5",
     description="The four regimes on three tasks (the same features, a subset, new ones): which is best where.",
-    sizes={
-        "smoke": Size(partial(_CURVES5.parts, published.EXACT_ALPHAS, _SMOKE), Cost(6.0)),
-        "small": Size(partial(_CURVES5.parts, GRID, _SMALL), Cost(170.0)),
-        "full": Size(partial(_CURVES5.parts, GRID, _FULL), Cost(5600.0, measured=False)),
-    },
+    sizes=_sizes(_CURVES5, Cost(170.0), Cost(5600.0, measured=False)),
     table=curve_table,
-    compare=_compare_figure5,
+    compare=compare_figure5,
 )

@@ -104,9 +104,9 @@ def _condition(name: str, row: Row) -> Row:
     return {"task": task, "samples": int(samples), "readout": float(readout), "start": start, **probes}
 
 
-MODULAR = Entry(
+A26_MODULAR = Entry(
     name="a26_modular",
-    description="A small Transformer on a + b and a - b mod p, fine-tuned on a + b or a new rule, over three scales.",
+    description="A small Transformer on a + b and a - b mod p, fine-tuned on a + b or a new rule, at three scales.",
     sizes={
         "smoke": Size(partial(_parts, range(2), _SMOKE), Cost(17.0), seeds=(0, 1)),
         "small": Size(partial(_parts, range(8), {}), Cost(2200.0, measured=False), seeds=tuple(range(8))),
@@ -117,9 +117,10 @@ MODULAR = Entry(
     table=_table,
     compare=compare_modular,
     chosen=(
-        "Modulus, operations, initial scale, learning rates, weight decay and steps, by held-out accuracy of "
-        "pretraining and of fine-tuning at the base scales, and so that samples are fitted; and the values of the "
-        "three scales and numbers of samples. Effects of the scales were seen meanwhile, on the same seeds."
+        "Modulus, operations, initial scale, learning rates, weight decay and steps: by the accuracy on held-out "
+        "pairs of pretraining and of fine-tuning at the base scales, and so that fine-tuning fits its samples. Also "
+        "the values of the three scales and the numbers of samples; effects of the scales were seen while choosing, "
+        "on the same seeds."
     ),
     chosen_on=(1000, 1001),
 )

@@ -11,7 +11,8 @@ from carryover._core.results import Estimate
 from carryover.experiments.comparisons import Comparison, Published, compare_order
 from carryover.experiments.entries.a26.modular_protocol import NEW, RANDOM, REUSE, TRAINED
 from carryover.experiments.entries.a26.values import A26, ABSTRACT
-from carryover.experiments.summaries import mean_over_runs
+from carryover.experiments.entries.random_start import at_random_start
+from carryover.experiments.summaries import joint_confidence, mean_over_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,12 +56,13 @@ class Claim:
 def compare_modular(table: "pd.DataFrame") -> tuple[Comparison, ...]:
     """Each claim with its contrast; the intervals hold jointly at 95 % (Bonferroni)."""
     claims = claims_of(table)
-    confidence = 1.0 - 0.05 / len(claims)
+    confidence = joint_confidence(len(claims))
     return tuple(
         compare_order(
             one.what,
             Published(one.source, claim=one.claim),
             contrast(table, one.terms, confidence=confidence),
+            unproven=next(filter(None, (why_not(table, condition) for _, condition in one.terms)), ""),
         )
         for one in claims
     )
@@ -167,30 +169,26 @@ def _times(factor: float, terms: Terms) -> Terms:
 
 
 def contrast(table: "pd.DataFrame", terms: Terms, *, confidence: float = 0.95) -> Estimate:
-    """The weighted sum of the conditions, mean over seeds; abstained where a condition allows no conclusion."""
-    for _, condition in terms:
-        if reason := why_not(table, condition):
-            return Estimate.missing("abstained", reason)
+    """The weighted sum of the conditions, mean over seeds."""
     values = sum(weight * _by_seed(table, condition) for weight, condition in terms)
     return mean_over_runs(values.to_numpy(), confidence=confidence)
 
 
-def why_not(table: "pd.DataFrame", condition: Condition) -> str | None:
+def why_not(table: "pd.DataFrame", condition: Condition) -> str:
     """Why nothing is concluded from a condition: its encoder does not beat its random start, or samples unfitted."""
     where = f"at c = {condition.scale:g}, kappa = {condition.early_scale:g}"
     own = _own(table, condition)
     if condition.start == TRAINED:
         reuse = _own(table, replace(condition, task=REUSE))
         gained = (reuse["probe_pretrained"] - reuse["probe_random"]).groupby(reuse["seed"]).mean()
-        gain = mean_over_runs(gained.to_numpy())
-        if not gain.ok or gain.interval[0] <= 0.0:
-            return f"{where} the pretrained encoder does not beat its own random start"
+        if reason := at_random_start({f"{where} the pretrained encoder": mean_over_runs(gained.to_numpy())}):
+            return reason
     if (own["fitted"] < FITTED).any():
         return (
             f"{where}, gamma = {condition.readout:g} a fine-tuning on the {condition.task} task from "
             f"{condition.start} weights has {own['fitted'].min():.0%} of its samples right, below {FITTED:.0%}"
         )
-    return None
+    return ""
 
 
 def _own(table: "pd.DataFrame", condition: Condition) -> "pd.DataFrame":

@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 def _parts(every: int, _: Inputs) -> tuple[Part, ...]:
-    """The four networks, and every so-manieth point of the map."""
+    """The four networks, and of the map's points the first of every ``every``."""
     points = [(NAMED, name, network) for name, network in EXAMPLES.items()]
     points += [(knob, None, Network(*scales)) for knob, *scales in regime_points()[::every]]
     cells = tuple(
@@ -56,7 +56,7 @@ def _table(rows: Sequence[Row]) -> "pd.DataFrame":
     return pd.DataFrame([{**row, "alpha": _ALPHA} for row in rows]).reindex(columns=list(_COLUMNS))
 
 
-def _compare(table: "pd.DataFrame") -> tuple[Comparison, ...]:
+def compare_regimes(table: "pd.DataFrame") -> tuple[Comparison, ...]:
     named = table[table["knob"] == NAMED].set_index("network")
     found = [_in_its_regime(name, named.loc[name]) for name in EXAMPLES]
     first = next(iter(EXAMPLES))
@@ -109,7 +109,7 @@ def _in_range(table: "pd.DataFrame") -> list[Comparison]:
     ]
 
 
-FIGURE2 = Entry(
+A26_FIGURE2 = Entry(
     name="a26_figure2",
     description="Regime map of diagonal networks: order and pretraining dependence over the three initial scales.",
     sizes={
@@ -118,5 +118,5 @@ FIGURE2 = Entry(
         "full": Size(partial(_parts, 1), Cost(5.0)),
     },
     table=_table,
-    compare=_compare,
+    compare=compare_regimes,
 )

@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from carryover.experiments.compute import Cell, Compute
-from carryover.experiments.entries.a26.resnet_claims import compare
+from carryover.experiments.entries.a26.resnet_claims import compare_resnet
 from carryover.experiments.entries.a26.resnet_spec import (
     NEW,
     SUBSET,
@@ -152,7 +152,7 @@ _FULL_AFTER = replace(
     pairs=1,
 )
 
-RESNET = Entry(
+A26_RESNET = Entry(
     name="a26_resnet",
     description="Residual networks on CIFAR-100 whose weights are scaled before pretraining or after it.",
     sizes={
@@ -171,9 +171,9 @@ RESNET = Entry(
         ),
     },
     table=table,
-    compare=compare,
-    chosen="Learning rates, by the accuracy of networks of scale 1 and, of equal ones, by how well they fit 10 "
-    "images. Steps of fine-tuning: enough for the smallest weights to fit 10 images. kappa = 1/4 and c = 1/2: "
-    "both pretrain as well as 1.",
+    compare=compare_resnet,
+    chosen="Learning rates: by the accuracy of networks of scale 1 and, among equals, by how well they fit 10 images. "
+    "Steps of fine-tuning: enough for the smallest weights to fit 10 images. kappa = 1/4 and c = 1/2: networks of "
+    "either scale pretrain as well as those of scale 1.",
     chosen_on=(1000,),
 )

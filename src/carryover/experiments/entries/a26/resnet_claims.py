@@ -15,7 +15,8 @@ from carryover._core.results import Estimate
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
 from carryover.experiments.entries.a26.resnet_spec import NEW, PRETRAINED, RANDOM, SUBSET, Condition
 from carryover.experiments.entries.a26.values import A26, ABSTRACT
-from carryover.experiments.summaries import mean_over_runs
+from carryover.experiments.entries.random_start import at_random_start
+from carryover.experiments.summaries import joint_confidence, mean_over_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +118,7 @@ class _Arm:
         return np.array([found.get(seed, np.nan) for seed in self.seeds], dtype=float)
 
 
-def compare(table: "pd.DataFrame") -> tuple[Comparison, ...]:
+def compare_resnet(table: "pd.DataFrame") -> tuple[Comparison, ...]:
     """Claims of both arms, then LL24's numbers."""
     before, after = (_Arm.of(table, arm) for arm in ("before", "after"))
     return (
@@ -129,28 +130,12 @@ def compare(table: "pd.DataFrame") -> tuple[Comparison, ...]:
 
 def _judged(arm: _Arm, claims: list[_Claim]) -> Iterator[Comparison]:
     for claim in claims:
-        blocked = next(filter(None, (_not_learned(arm, setting) for setting in claim.settings)), None)
-        ours = (
-            mean_over_runs(claim.contrast, confidence=1.0 - 0.05 / len(claims))
-            if blocked is None
-            else Estimate.missing("abstained", blocked)
-        )
-        yield compare_order(claim.what, claim.published, ours)
-
-
-def _not_learned(arm: _Arm, setting: Setting) -> str | None:
-    """Why nothing is concluded from these pretrainings; None where they beat their random start."""
-    found = arm.learned(setting)
-    name = "c = {:g}, kappa = {:g}".format(*setting)
-    if not found.ok:
-        return f"whether the encoder of {name} beats its own random start is not known: {found.reason}"
-    low, high = found.interval
-    if low > 0.0:
-        return None
-    return (
-        f"the pretrained encoder of {name} does not beat its own random start (a probe of held-out classes gains "
-        f"{found.value:.3f}, {low:.3f} to {high:.3f})"
-    )
+        gains = {
+            f"the pretrained encoder of c = {c:g}, kappa = {k:g}": arm.learned((c, k))
+            for c, k in claim.settings
+        }
+        found = mean_over_runs(claim.contrast, confidence=joint_confidence(len(claims)))
+        yield compare_order(claim.what, claim.published, found, unproven=at_random_start(gains))
 
 
 def _a26_claims(arm: _Arm) -> Iterator[_Claim]:

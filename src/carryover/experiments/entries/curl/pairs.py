@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from carryover.experiments.comparisons import Comparison
 from carryover.experiments.compute import Cell, Compute
-from carryover.experiments.entries.curl.pairs_claims import CHOOSING, REPORTED, compare_pairs
+from carryover.experiments.entries.curl.pairs_claims import compare_pairs
 from carryover.experiments.entries.curl.pairs_spec import (
     CLASSIFIERS,
     SPEC_VERSION,
@@ -20,7 +19,7 @@ from carryover.experiments.entries.curl.pairs_spec import (
     images_of_tuple,
     result_name,
 )
-from carryover.experiments.entry import Cost, Entry, Part, Size
+from carryover.experiments.entry import CHOOSING, REPORTED, Cost, Entry, Part, Size
 from carryover.experiments.identity import Contents, cell_id
 from carryover.experiments.inputs import Inputs
 from carryover.experiments.rows import Row
@@ -129,13 +128,9 @@ def _points(row: Row) -> list[Row]:
     ]  # fmt: skip
 
 
-def _compare(table: "pd.DataFrame") -> tuple[Comparison, ...]:
-    return compare_pairs(table)
-
-
 CURL_PAIRS = Entry(
     name="curl_pairs",
-    description="Contrastive pretraining on CIFAR-100's classes: negatives, block sizes, mean classifier or trained.",
+    description="Contrastive pretraining on CIFAR-100's classes: negatives, block sizes, mean or trained classifier.",
     sizes={
         "smoke": Size(partial(_parts, SMOKE), Cost(16.0), seeds=tuple(range(SMOKE.seeds))),
         "small": Size(partial(_parts, Recipe(5)), Cost(2600.0, measured=False), seeds=tuple(range(5))),
@@ -144,7 +139,7 @@ CURL_PAIRS = Entry(
         ),
     },
     table=_table,
-    compare=_compare,
+    compare=compare_pairs,
     chosen=(
         f"The learning rate, {RATE:g} of {', '.join(f'{rate:g}' for rate in RATES)} for every run: the highest AVG-2 "
         f"of the mean classifier on seed {CHOOSING_SEED}, mean of k = 1, k = 10 and blocks of 10 in the recipe of "

@@ -7,18 +7,14 @@ import numpy as np
 
 from carryover._core.results import Estimate
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
-from carryover.experiments.entries.random_starts import (
-    ENCODER,
-    PREMISE,
-    beats_random_start,
-    rank_correlation,
-)
-from carryover.experiments.summaries import mean_over_runs
+from carryover.experiments.entries.dhzm.claims import DHZM24, ENCODER
+from carryover.experiments.entries.random_start import PREMISE, beats_random_start
+from carryover.experiments.summaries import joint_confidence, mean_over_runs, rank_correlations
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SOURCE = "Deng et al., AISTATS 2024 (DHZM24, arXiv 2403.06871), the four-term bound; an open question there"
+SOURCE = f"{DHZM24}, the four-term bound; an open question there"
 TERMS = {
     "excess": "pretraining excess",
     "radreg": "RadReg of the pool",
@@ -70,14 +66,14 @@ def _premise(table: "pd.DataFrame", task: str, n: int) -> Comparison:
     return compare_order(
         f"{task}: error of the random start less that of the trained encoder, mean over encoders",
         Published(PREMISE, claim="pretraining lowers the error of the probe"),
-        mean_over_runs(gains.to_numpy(), confidence=1.0 - 0.05 / n),
+        mean_over_runs(gains.to_numpy(), confidence=joint_confidence(n)),
     )
 
 
 def usable_encoders(table: "pd.DataFrame", task: str) -> list[tuple[str, str, int]]:
     """Encoders whose gain over their random start, mean over seeds, has a 95 % interval above 0."""
     own = table[table["task"] == task].groupby(ENCODER, sort=False)["gain"]
-    return [encoder for encoder, gains in own if beats_random_start(gains)]
+    return [encoder for encoder, gains in own if beats_random_start(mean_over_runs(gains.to_numpy()))]
 
 
 def correlations(
@@ -104,12 +100,12 @@ def correlations(
     return values
 
 
-def _by_seed(runs: Sequence[np.ndarray]) -> list[float]:
+def _by_seed(runs: Sequence[np.ndarray]) -> np.ndarray:
     """The rank correlation over encoders for each seed; ``runs``: of each encoder term and error (2, seeds)."""
-    return [rank_correlation(*pair) for pair in np.stack(runs).transpose(2, 1, 0)]
+    return rank_correlations(*np.stack(runs).transpose(1, 2, 0))
 
 
 def _mean(values: np.ndarray | str, n: int) -> Estimate:
     if isinstance(values, str):
         return Estimate.missing("abstained", values)
-    return mean_over_runs(values, confidence=1.0 - 0.05 / n)
+    return mean_over_runs(values, confidence=joint_confidence(n))

@@ -131,7 +131,7 @@ def _name(key: str) -> str:
 
 DHZM_MULTITASK = Entry(
     name="dhzm_multitask",
-    description="One encoder, several heads at once: joint fine-tuning beside fine-tunes and probes of each task.",
+    description="One encoder, several heads: fine-tuning on all tasks at once, beside fine-tuning or probing for each.",
     sizes={
         "smoke": Size(partial(_parts, _SMOKE, (0, 1)), Cost(10.0), seeds=(0, 1)),
         "small": Size(
@@ -142,8 +142,8 @@ DHZM_MULTITASK = Entry(
     table=_table,
     compare=compare_multitask,
     chosen=(
-        "Learning rates of fine-tuning: of 1e-3 and 3e-3 the better by the errors' sum on seed 100, 3e-3 for all tasks "
-        "together and 1e-3 for each alone."
+        "Learning rates of fine-tuning, of 1e-3 and 3e-3 the one with the smaller sum of the tasks' errors on seed "
+        "100: 3e-3 for all tasks together, 1e-3 for each alone."
     ),
     chosen_on=(100,),
 )

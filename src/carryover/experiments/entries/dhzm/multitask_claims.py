@@ -7,14 +7,10 @@ import numpy as np
 
 from carryover._core.results import Estimate
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
+from carryover.experiments.entries.dhzm.claims import DHZM24, ENCODER
 from carryover.experiments.entries.dhzm.digit_attributes import CLASSES
-from carryover.experiments.entries.random_starts import (
-    ENCODER,
-    PREMISE,
-    beats_random_start,
-    rank_correlation,
-)
-from carryover.experiments.summaries import mean_over_runs
+from carryover.experiments.entries.random_start import PREMISE, beats_random_start
+from carryover.experiments.summaries import joint_confidence, mean_over_runs, rank_correlations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +18,7 @@ if TYPE_CHECKING:
 NOTHING = "nothing"
 """The objective of an encoder that is fine-tuned from its random start."""
 LL24 = "Lippl and Lindsey, NeurIPS 2024 (LL24, arXiv 2310.02396), in words"
-DHZM24 = "Deng et al., AISTATS 2024 (DHZM24, arXiv 2403.06871), open question 4"
+OPEN = f"{DHZM24}, open question 4"
 MATTERS = 0.01 * len(CLASSES)
 """The smallest difference between sums of the tasks' errors that matters: a hundredth for each task."""
 FEWEST = 4
@@ -65,7 +61,8 @@ def per_encoder(table: "pd.DataFrame") -> "pd.DataFrame":
 def usable_encoders(encoders: "pd.DataFrame") -> list[tuple[str, str, int]]:
     """Pretrained encoders whose probes' errors add up to less than their random start's, by a 95 % interval."""
     gains = (encoders["random_error"] - encoders["probe_error"]).groupby(ENCODER, sort=False)
-    return [name for name, own in gains if name[0] != NOTHING and beats_random_start(own)]
+    gained = {name: mean_over_runs(own.to_numpy()) for name, own in gains}
+    return [name for name, gain in gained.items() if name[0] != NOTHING and beats_random_start(gain)]
 
 
 def _premise(encoders: "pd.DataFrame", n_usable: int) -> Comparison:
@@ -127,7 +124,7 @@ def _scratch(encoders: "pd.DataFrame") -> "pd.DataFrame":
 
 def _predicted(kept: "pd.DataFrame") -> tuple[Comparison, ...]:
     """Whether sums of single-task quantities, or the terms of the bound, tell the joint error."""
-    source = Published(f"{DHZM24}: does the sum of single tasks predict several heads at once?", 0.0)
+    source = Published(f"{OPEN}: does the sum of single tasks predict several heads at once?", 0.0)
     apart = _mean(lambda: kept["multi_error"] - kept["single_error"], kept, 1)
     found = [
         compare_value(
@@ -138,7 +135,7 @@ def _predicted(kept: "pd.DataFrame") -> tuple[Comparison, ...]:
         ),
         compare_order(
             "sum of errors: of the probes less of the joint fine-tune",
-            Published(DHZM24, claim="fine-tuning several heads at once is better than probing"),
+            Published(OPEN, claim="fine-tuning several heads at once is better than probing"),
             _mean(lambda: kept["probe_error"] - kept["multi_error"], kept, 1),
         ),
     ]
@@ -147,7 +144,7 @@ def _predicted(kept: "pd.DataFrame") -> tuple[Comparison, ...]:
             compare_order(
                 f"rank correlation over {len(kept.groupby(ENCODER))} encoders of {said} with the joint fine-tune's "
                 "sum of errors, mean over seeds",
-                Published(DHZM24, claim="the error grows with the term"),
+                Published(OPEN, claim="the error grows with the term"),
                 correlation(kept, term),
             )
         )
@@ -159,17 +156,17 @@ def correlation(kept: "pd.DataFrame", term: str) -> Estimate:
     if len(kept.groupby(ENCODER)) < FEWEST:
         reason = f"fewer than {FEWEST} encoders beat their random start, so that nothing can be concluded"
         return Estimate.missing("abstained", reason)
-    values = np.array([rank_correlation(own[term], own["multi_error"]) for _, own in kept.groupby("seed")])
+    values = rank_correlations(*(kept[name].unstack(ENCODER).to_numpy() for name in (term, "multi_error")))
     if not np.isfinite(values).all():
         return Estimate.missing("failed", "for some seed a value is missing, or the same for all encoders")
-    return mean_over_runs(values, confidence=1.0 - 0.05 / len(_TERMS))
+    return mean_over_runs(values, confidence=joint_confidence(len(_TERMS)))
 
 
 def _mean(values: Callable[[], "pd.Series"], kept: "pd.DataFrame", n: int) -> Estimate:
     """The mean over seeds of the mean over encoders that beat their random start."""
     if kept.empty:
         return Estimate.missing("abstained", _NONE_LEFT)
-    return mean_over_runs(_by_seed(values()), confidence=1.0 - 0.05 / n)
+    return mean_over_runs(_by_seed(values()), confidence=joint_confidence(n))
 
 
 def _by_seed(values: "pd.Series") -> np.ndarray:

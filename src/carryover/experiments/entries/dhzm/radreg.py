@@ -19,11 +19,10 @@ from carryover.experiments.entries.dhzm.radreg_claims import (
     L2,
     NONE,
     RADREG,
-    REPORTED,
     UNIFORMITY,
     compare_radreg,
 )
-from carryover.experiments.entry import Cost, Entry, Part, Size, SizeName
+from carryover.experiments.entry import CHOOSING, REPORTED, Cost, Entry, Part, Size, SizeName
 from carryover.experiments.inputs import Inputs
 from carryover.experiments.rows import Row
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from carryover.experiments.compute import Cell
 
 OF_IMAGES = (RADREG, FROBENIUS, UNIFORMITY)
-CHOOSING = "choosing"
 _STRENGTHS: Mapping[str, tuple[float, ...]] = {
     NONE: (0.0,),
     L2: (1e-6, 1e-5, 1e-4, 1e-3),
@@ -130,9 +128,9 @@ def _is_chosen(table: "pd.DataFrame", way: str) -> np.ndarray:
     return chosen
 
 
-RADREG_ENTRY = Entry(
+DHZM_RADREG = Entry(
     name="dhzm_radreg",
-    description="Masked autoencoders with RadReg and four baselines over strengths, by linear probe and fine-tuning.",
+    description="Masked autoencoders with RadReg, three other penalties or none, by linear probe and by fine-tuning.",
     sizes={
         "smoke": Size(partial(_parts, "smoke"), Cost(20.0), seeds=_GRIDS["smoke"].reported),
         "small": Size(partial(_parts, "small"), Cost(3500.0, measured=False), seeds=_GRIDS["small"].reported),
@@ -140,8 +138,8 @@ RADREG_ENTRY = Entry(
     },
     table=_table,
     compare=compare_radreg,
-    chosen="The strength of each regulariser, of as many for each, by mean validation accuracy over the choosing seeds "
-    "(for each target and way of adapting on its own). Network, steps, learning rates and the strengths that are tried "
-    "at small: a few trials on seeds 0 and 1.",
+    chosen="The strength of each regulariser, among as many for each: the best mean validation accuracy over the "
+    "choosing seeds, for each target and way of adapting on its own. Network, steps, learning rates and the strengths "
+    "that the small size tries: a few trials on seeds 0 and 1.",
     chosen_on=(0, 1, 2),
 )

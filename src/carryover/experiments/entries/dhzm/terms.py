@@ -111,10 +111,9 @@ def _table(rows: Sequence[Row]) -> "pd.DataFrame":
     return table
 
 
-TERMS_ENTRY = Entry(
+DHZM_TERMS = Entry(
     name="dhzm_terms",
-    description="Terms of the transfer bound over objectives, masks, lengths, RadReg's strength and pool, against the "
-    "downstream error.",
+    description="Terms of the transfer bound against the downstream error, over objectives, masks, steps and RadReg.",
     sizes={
         "smoke": Size(partial(_parts, "smoke"), Cost(20.0), seeds=_SEEDS["smoke"]),
         "small": Size(partial(_parts, "small"), Cost(2500.0, measured=False), seeds=_SEEDS["small"]),
@@ -122,6 +121,6 @@ TERMS_ENTRY = Entry(
     },
     table=_table,
     compare=compare_terms,
-    chosen="Networks, steps, learning rates and strengths of small: a few trials on seeds 0 and 1.",
+    chosen="Networks, steps, learning rates and strengths of the small size: a few trials on seeds 0 and 1.",
     chosen_on=(0, 1),
 )

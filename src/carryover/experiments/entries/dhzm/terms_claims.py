@@ -8,15 +8,7 @@ import numpy as np
 
 from carryover._core.results import Estimate
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
-from carryover.experiments.entries.dhzm.claims import (
-    DHZM24,
-    beats,
-    claimed,
-    exponent,
-    gain,
-    pivoted,
-    rank_correlations,
-)
+from carryover.experiments.entries.dhzm.claims import BOUND, DHZM24, exponent, gain, pivoted
 from carryover.experiments.entries.dhzm.conditions import (
     BASE,
     BY_NAME,
@@ -29,7 +21,8 @@ from carryover.experiments.entries.dhzm.conditions import (
     UNIT,
     of_axis,
 )
-from carryover.experiments.summaries import mean_over_runs
+from carryover.experiments.entries.random_start import PREMISE, at_random_start, beats_random_start
+from carryover.experiments.summaries import joint_confidence, mean_over_runs, rank_correlations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +30,6 @@ if TYPE_CHECKING:
 FEWEST = 4
 """Encoders that a rank correlation is taken over, at the least."""
 HE22 = "He et al., CVPR 2022 (MAE)"
-_BOUND = f"the bound of {DHZM24}, in words: not a published number"
 PREDICTORS: Mapping[str, str] = {
     "loss": "pretraining loss",
     "excess": "excess pretraining loss",
@@ -75,10 +67,14 @@ class Runs:
     def gains(self, *names: str) -> dict[str, Estimate]:
         return {name: gain(self.table[self.table["condition"] == name], "probe_accuracy") for name in names}
 
+    def unproven(self, name: str) -> str:
+        """Why nothing is concluded from the encoder of that name; nothing where it beats its random start."""
+        return at_random_start(self.gains(name))
+
     def gap(self, column: str, more: str, less: str, *, count: int = 1) -> Estimate:
         """``column`` of one condition less that of another, paired by seed; ``count`` of them hold jointly."""
         both = self.values(column, [more, less])
-        return mean_over_runs(both[:, 0] - both[:, 1], confidence=1.0 - 0.05 / count)
+        return mean_over_runs(both[:, 0] - both[:, 1], confidence=joint_confidence(count))
 
 
 def compare_terms(table: "pd.DataFrame") -> tuple[Comparison, ...]:
@@ -93,18 +89,18 @@ def _against_random(runs: Runs) -> Iterator[Comparison]:
     names = of_axis(BASE, runs.names)
     for name in names:
         own = runs.table[runs.table["condition"] == name]
-        found = gain(own, "probe_accuracy", confidence=1.0 - 0.05 / len(names))
-        claim = Published("what every other comparison here rests on", claim="pretraining helps at all")
+        found = gain(own, "probe_accuracy", confidence=joint_confidence(len(names)))
+        claim = Published(PREMISE, claim="pretraining helps at all")
         yield compare_order(f"{name}: probe accuracy pretrained less random weights", claim, found)
 
 
 def _ranks(runs: Runs) -> Iterator[Comparison]:
     for group, (axes, predictors) in RANKED.items():
         names = [name for name in runs.names if not axes or set(axes) & set(BY_NAME[name].axes)]
-        kept = [name for name, found in runs.gains(*names).items() if beats(found)]
+        kept = [name for name, found in runs.gains(*names).items() if beats_random_start(found)]
         for predictor in predictors:
             found = rank_estimate(runs, predictor, kept, count=len(predictors))
-            claim = Published(_BOUND, claim=f"more {PREDICTORS[predictor]}, more downstream error")
+            claim = Published(BOUND, claim=f"more {PREDICTORS[predictor]}, more downstream error")
             what = f"{group} ({len(kept)} of {len(names)} beat their random start): rank correlation of "
             yield compare_order(what + f"{PREDICTORS[predictor]} with the probe's error", claim, found)
 
@@ -112,12 +108,12 @@ def _ranks(runs: Runs) -> Iterator[Comparison]:
 def rank_estimate(runs: Runs, predictor: str, names: Sequence[str], *, count: int = 1) -> Estimate:
     """Spearman's correlation over conditions in each seed, and its mean over seeds; ``count`` of them hold jointly."""
     if len(names) < FEWEST:
-        why = f"{len(names)} encoders beat their own random initialisation, a rank correlation needs {FEWEST}"
+        why = f"{len(names)} encoders beat their own random start, a rank correlation needs {FEWEST}"
         return Estimate.missing("abstained", why)
     found = rank_correlations(runs.values(predictor, names), runs.values("error", names))
     if np.isnan(found).any():
         return Estimate.missing("failed", "a run failed, or the term is the same for all encoders of a seed")
-    return mean_over_runs(found, confidence=1.0 - 0.05 / count)
+    return mean_over_runs(found, confidence=joint_confidence(count))
 
 
 def _length(runs: Runs) -> Iterator[Comparison]:
@@ -128,9 +124,10 @@ def _length(runs: Runs) -> Iterator[Comparison]:
         if BY_NAME[short].share < 1.0 and BY_NAME[short].objective == BY_NAME[full].objective
     ]
     for full, short in pairs:
-        claim = Published(_BOUND, claim="a smaller excess pretraining loss means a smaller downstream error")
+        claim = Published(BOUND, claim="a smaller excess pretraining loss means a smaller downstream error")
         what = f"{full}: error after {SHORT:.0%} of the steps less after all"
-        yield claimed(what, claim, runs.gap("error", short, full, count=len(pairs)), runs.gains(full))
+        found = runs.gap("error", short, full, count=len(pairs))
+        yield compare_order(what, claim, found, unproven=runs.unproven(full))
 
 
 def _exponent(runs: Runs) -> Iterator[Comparison]:
@@ -155,7 +152,8 @@ def _contrasts(
     there = [pair for pair in pairs if set(pair) <= set(runs.names)]
     for more, less, reference in there:
         found = runs.gap(column, more, less, count=len(there))
-        yield claimed(f"{words}: {more} less {less}", published, found, runs.gains(reference))
+        reason = runs.unproven(reference)
+        yield compare_order(f"{words}: {more} less {less}", published, found, unproven=reason)
 
 
 def _masks(runs: Runs) -> Iterator[Comparison]:
@@ -177,15 +175,15 @@ def _regions(runs: Runs) -> Iterator[Comparison]:
 def _apart(runs: Runs, pairs: Sequence[tuple[str, str, str]]) -> Iterator[Comparison]:
     """The more is hidden, the further is what pretraining saw from whole images, and the larger the error."""
     claim = Published(
-        _BOUND, claim="the more is hidden, the further what pretraining saw is from whole images"
+        BOUND, claim="the more is hidden, the further what pretraining saw is from whole images"
     )
     yield from _contrasts(runs, pairs, claim, "total variation of views", "view_variation")
-    claim = Published(_BOUND, claim="the more is hidden, the larger the downstream error")
+    claim = Published(BOUND, claim="the more is hidden, the larger the downstream error")
     yield from _contrasts(runs, pairs, claim, "probe's error")
 
 
 def _pools(runs: Runs) -> Iterator[Comparison]:
-    claim = Published(_BOUND, claim="a larger pool without labels tells more of the complexity downstream")
+    claim = Published(BOUND, claim="a larger pool without labels tells more of the complexity downstream")
     pair = (
         "mae, RadReg 0.01 on 32 images",
         "mae, RadReg 0.01 on 4000 images",
@@ -207,19 +205,18 @@ def _strengths(runs: Runs) -> Iterator[Comparison]:
         )
         with np.errstate(divide="ignore", invalid="ignore"):
             shrunk = np.log(raw / normalized) @ np.array([1.0, -1.0])
-        claim = Published(_BOUND, claim="the penalty can be met by smaller features")
-        found = mean_over_runs(shrunk, confidence=1.0 - 0.05 / len(strong))
-        yield claimed(
-            f"log of the features' root mean square: mae less {one}", claim, found, runs.gains("mae")
-        )
+        claim = Published(BOUND, claim="the penalty can be met by smaller features")
+        found = mean_over_runs(shrunk, confidence=joint_confidence(len(strong)))
+        what = f"log of the features' root mean square: mae less {one}"
+        yield compare_order(what, claim, found, unproven=runs.unproven("mae"))
     scaled = [(name, "mae", "mae") for name in of_axis(UNIT, runs.names) if BY_NAME[name].strength]
     claim = Published(
-        _BOUND, claim="on features of unit scale the penalty favours low rank, and the term falls"
+        BOUND, claim="on features of unit scale the penalty favours low rank, and the term falls"
     )
     falls = [(less, more, reference) for more, less, reference in scaled]
     yield from _contrasts(runs, falls, claim, "RadReg over the root mean square", "test_normalized_radreg")
     if strong:
-        claim = Published(_BOUND, claim="too much of it leaves no representation: the first term grows")
+        claim = Published(BOUND, claim="too much of it leaves no representation: the first term grows")
         yield from _contrasts(runs, [(strong[-1], "mae", "mae")], claim, "probe's error")
 
 
@@ -232,6 +229,6 @@ def _broken(runs: Runs) -> Iterator[Comparison]:
     ):
         for name in names:
             over = factor * runs.values(column, [name])[:, 0] - 1.0
-            claim = Published(_BOUND, claim="the bound is vacuous")
-            found = mean_over_runs(over, confidence=1.0 - 0.05 / len(names))
-            yield claimed(f"{name}: {words} less 1", claim, found, runs.gains(name))
+            claim = Published(BOUND, claim="the bound is vacuous")
+            found = mean_over_runs(over, confidence=joint_confidence(len(names)))
+            yield compare_order(f"{name}: {words} less 1", claim, found, unproven=runs.unproven(name))

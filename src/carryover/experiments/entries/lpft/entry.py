@@ -53,22 +53,22 @@ def _table(rows: Sequence[Row]) -> "pd.DataFrame":
     return pd.DataFrame(points).reindex(columns=_COLUMNS)
 
 
-def _compare(table: "pd.DataFrame") -> tuple[Comparison, ...]:
+def compare_lpft(table: "pd.DataFrame") -> tuple[Comparison, ...]:
     return (*compare_linear(table), *compare_shift(table))
 
 
 LPFT = Entry(
     name="lpft",
-    description="LP-FT and fine-tuning where there is no data: a two-layer linear model, and PACS photos to drawings.",
+    description="LP-FT and fine-tuning outside the training data: a two-layer linear model; PACS, photos to drawings.",
     sizes={
         "smoke": Size(partial(_parts, 6, SMOKE), Cost(20.0), seeds=tuple(range(6))),
         "small": Size(partial(_parts, 20, SMALL), Cost(2200.0, measured=False), seeds=tuple(range(20))),
         "full": Size(partial(_parts, 50, FULL), Cost(80_000.0, measured=False), seeds=tuple(range(50))),
     },
     table=_table,
-    compare=_compare,
+    compare=compare_lpft,
     chosen=(
-        f"Learning rates of the real shift, of {', '.join(f'{rate:g}' for rate in RATES)} for either plan: "
+        f"Learning rates of the real shift, of {', '.join(f'{rate:g}' for rate in RATES)} for each of two plans: "
         + ", ".join(f"{rate:g} for {plan}" for plan, rate in RATE.items())
         + ", by the accuracy on test photos of the choosing seeds, whose cells are in the small size's sweep. "
         "The other domains chose nothing. The probe's penalty is by leave-one-out."

@@ -137,7 +137,7 @@ def compare_linear(table: "pd.DataFrame") -> tuple[Comparison, ...]:
         said = f"n = {samples} ({'n >= k' if samples >= k else 'n < k'}, k = {k})"
         what = f"{said}: error of LP-FT outside the data, the largest over all times"
         if samples < k:
-            claim = Published(SOURCE, claim="not 0, since X B_0^T has not rank k")
+            claim = Published(SOURCE, claim="not 0: fewer samples than features do not determine the head")
             found.append(compare_order(f"{what}, mean", claim, mean_over_runs(kept)))
             continue
         found.append(compare_value(f"{what} and runs", Published(SOURCE, 0.0), _largest(kept), matters=_ZERO))

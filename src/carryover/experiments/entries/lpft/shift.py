@@ -13,8 +13,8 @@ import numpy as np
 from carryover._core.errors import InputError
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
 from carryover.experiments.compute import Cell, Compute
-from carryover.experiments.entries.random_start import beyond_random
-from carryover.experiments.entry import Part
+from carryover.experiments.entries.random_start import at_random_start
+from carryover.experiments.entry import CHOOSING, REPORTED, Part
 from carryover.experiments.identity import Contents, cell_id
 from carryover.experiments.inputs import Inputs
 from carryover.experiments.rows import Row
@@ -27,7 +27,6 @@ SPEC_VERSION = 1
 LP, FT, LP_FT = "LP", "FT", "LP-FT"
 RANDOM_LP = "LP of a random network"
 INSIDE, OUTSIDE = "photo", ("art_painting", "cartoon", "sketch")
-REPORTED, CHOOSING = "reported", "choosing"
 CHOOSING_SEEDS = (100, 101)
 RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 RATE = {FT: 1e-3, LP_FT: 3e-3}
@@ -160,7 +159,8 @@ def _order(
     return compare_order(
         f"{where}: accuracy of {first} less that of {second}, points (mean of {n} splits, {100 * confidence:g} %)",
         Published(SOURCE, claim=f"{first} is above {second} {where}"),
-        beyond_random(contrast, gain, what=f"a probe of the pretrained network {where}"),
+        contrast,
+        unproven=at_random_start({f"a probe of the pretrained network {where}": gain}),
     )
 
 

@@ -9,7 +9,7 @@ from carryover._core.results import Estimate
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
 from carryover.experiments.entries.ranking.rivals import RIVALS, VARIABLE
 from carryover.experiments.entries.ranking.specs import CANDIDATE, CHANCE, EVERY, SCORE, START
-from carryover.experiments.summaries import mean_over_runs
+from carryover.experiments.summaries import joint_confidence, mean_over_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,14 +52,14 @@ class Claim:
     published: Published
 
 
-def compare(table: "pd.DataFrame") -> tuple[Comparison, ...]:
+def compare_ranking(table: "pd.DataFrame") -> tuple[Comparison, ...]:
     """Published taus (of other hubs: not comparable), their order, open questions, the pretrained encoders.
 
     Intervals of the orders hold jointly at 95 % (Bonferroni over all of them).
     """
     sizes = sorted({int(n) for n in table.loc[table["kind"] == SCORE, "labels"].dropna()})
     claims = _claims(sizes)
-    confidence = 1.0 - 0.05 / max(len(claims), 1)
+    confidence = joint_confidence(max(len(claims), 1))
     return (
         *(_value(table, score, tau) for score, tau in TAUS.items()),
         *(_order(table, claim, confidence) for claim in claims),
