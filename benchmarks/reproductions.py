@@ -24,7 +24,7 @@ TABLES, PAGE = DOCS / "tables", DOCS / "reproductions.md"
 HEAD = """# Reproductions
 
 What `carryover reproduce NAME --out DIR --size small` gave, beside what is published, agreeable or not. Made by
-`python benchmarks/reproductions.py` from the files in [tables](tables); `carryover reproduce --list` prints every
+`python benchmarks/reproductions.py` from the files in `docs/tables`; `carryover reproduce --list` prints every
 experiment and what it costs.
 
 **agrees**: the interval of ours holds the published value and reaches at most as far as the smallest difference

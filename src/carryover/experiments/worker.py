@@ -1,6 +1,7 @@
 """What a worker does with a batch of cells: fixed threads, failures as rows, one segment in the store."""
 
 import fcntl
+import gc
 import json
 import pickle
 import sys
@@ -42,7 +43,15 @@ class Batch:
 
 
 def _unpacked(name: str, cells: bytes | tuple[Cell, ...], seen: frozenset[str]) -> Batch:
-    return Batch(name, pickle.loads(cells) if isinstance(cells, bytes) else cells, seen)
+    if not isinstance(cells, bytes):
+        return Batch(name, cells, seen)
+    collects = gc.isenabled()
+    gc.disable()  # thousands of objects at once, none of them garbage: looking for some takes longer than loading them
+    try:
+        return Batch(name, pickle.loads(cells), seen)
+    finally:
+        if collects:
+            gc.enable()
 
 
 @dataclass(frozen=True)
