@@ -33,6 +33,7 @@ def _headless(monkeypatch: pytest.MonkeyPatch) -> None:
     plt.switch_backend(before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_headless")
 @pytest.mark.parametrize("name", REDUCED)
 def test_example_draws_its_figure(name: str) -> None:
