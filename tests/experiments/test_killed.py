@@ -39,8 +39,14 @@ def driver(config: Path, out: Path, workers: int = 2, **more) -> subprocess.Pope
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=_heed_interrupts,
         **more,
     )
+
+
+def _heed_interrupts() -> None:
+    """Whoever runs the tests in the background of a shell has them inherit that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def n_rows(out: Path) -> int:
