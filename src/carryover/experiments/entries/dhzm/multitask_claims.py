@@ -156,7 +156,8 @@ def correlation(kept: "pd.DataFrame", term: str) -> Estimate:
     if len(kept.groupby(ENCODER)) < FEWEST:
         reason = f"fewer than {FEWEST} encoders beat their random start, so that nothing can be concluded"
         return Estimate.missing("abstained", reason)
-    values = rank_correlations(*(kept[name].unstack(ENCODER).to_numpy() for name in (term, "multi_error")))
+    pairs = [own[[term, "multi_error"]].to_numpy().T[:, None] for _, own in kept.groupby("seed")]
+    values = np.concatenate([rank_correlations(*pair) for pair in pairs])
     if not np.isfinite(values).all():
         return Estimate.missing("failed", "for some seed a value is missing, or the same for all encoders")
     return mean_over_runs(values, confidence=joint_confidence(len(_TERMS)))
