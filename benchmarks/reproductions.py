@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from carryover.experiments.catalogue import CATALOGUE
+from carryover.experiments.inputs import Inputs
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("CARRYOVER_DATA") or ROOT.parent / "shared")
@@ -76,7 +77,19 @@ def _missing(records: list[dict[str, Any]]) -> list[str]:
     """What the catalogue has and the page does not."""
     there = {record["name"] for record in records if record["size"] != "smoke"}
     missing = [name for name in CATALOGUE if name not in there]
-    return [f"Not computed yet at size small: {', '.join(missing)}.\n"] if missing else []
+    said = [f"Not computed yet at size small: {', '.join(missing)}.\n"] if missing else []
+    partly = [
+        one["name"] for one in records if one["size"] == "small" and one["n_cells"] < _planned(one["name"])
+    ]
+    return said + (
+        [f"Computed before the experiment had all its parts: {', '.join(partly)}.\n"] if partly else []
+    )
+
+
+def _planned(name: str) -> int:
+    """Cells of the small size, each once."""
+    parts = CATALOGUE[name].sizes["small"].parts(Inputs(DATA))
+    return len({cell.id for part in parts for cell in part.cells})
 
 
 def _section(record: dict[str, Any]) -> str:

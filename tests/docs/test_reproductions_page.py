@@ -23,6 +23,7 @@ def benchmark():
     spec = importlib.util.spec_from_file_location("reproductions", ROOT / "benchmarks" / "reproductions.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    assert module.DATA.resolve() == data_root.resolve()
     return module
 
 
