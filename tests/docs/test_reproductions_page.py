@@ -19,7 +19,7 @@ RECORDS = [
 
 
 @pytest.fixture(scope="module")
-def benchmark():
+def benchmark(data_root):
     spec = importlib.util.spec_from_file_location("reproductions", ROOT / "benchmarks" / "reproductions.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
