@@ -5,8 +5,6 @@ results over one by one, and what was written is safe from whatever stops the dr
 """
 
 import dataclasses
-import hashlib
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,16 +16,15 @@ from joblib import delayed
 
 from carryover._core.errors import InputError
 from carryover.experiments.backends import Backend, check_backend, running
+from carryover.experiments.batching import batch_size, make_batches
 from carryover.experiments.compaction import driving
 from carryover.experiments.compute import Cell, Compute
-from carryover.experiments.store import ROWS, Segment, Store
+from carryover.experiments.store import ROWS, Rows, Store
 from carryover.experiments.worker import Batch, BatchResult, compute_batch
 
 if TYPE_CHECKING:
     from carryover.experiments.cells import SweepPlan
 
-LEAST_IN_BATCH, MOST_IN_BATCH = 16, 1024
-BATCHES_EACH = 5
 _LOOK_EVERY = 0.25  # seconds between looks at the store
 _WAIT_FOR_OTHERS = 0.5
 
@@ -101,7 +98,7 @@ def run_sweep(
     """Compute the cells that have no row in the store yet, and add theirs.
 
     - ``threads`` of the numerical libraries for each cell; recorded, since the last digits depend on them
-    - ``batch``: cells in one segment; by default one where cells leave folders or take long, else enough for progress
+    - ``batch``: about so many cells in a segment; by default one where they leave folders or take long, else more
     - ``retry_failed``: cells that failed are computed again; ``limit``: at most so many in this run
     - ``progress`` is told from a thread of its own
 
@@ -117,9 +114,8 @@ def run_sweep(
         there = store.read(("id", "status"))
         missing = [cell for cell in cells if there.status.get(cell.id) not in again]
         todo = missing if limit is None else missing[:limit]
-        batches = _batches(todo, before, size=batch or _batch_size(compute, len(todo), workers))
-        asked = {cell.id for cell in todo}
-        n_failed = sum(there.status.get(cell.id) == "failed" for cell in cells if cell.id not in asked)
+        batches = make_batches(todo, before, size=batch or batch_size(compute, len(todo), workers))
+        n_failed = _failed_before(cells, todo, there)
         if todo:
             with running(backend, address=address, workers=workers) as parallel, _watched(
                 store, batches, len(todo), progress
@@ -133,6 +129,14 @@ def run_sweep(
         n_left=len(missing) - len(todo),
         notes=_thread_notes(there.threads, threads),
     )
+
+
+def _failed_before(cells: Sequence[Cell], todo: Sequence[Cell], there: Rows) -> int:
+    """How many of the cells that are not computed in this run have a row that failed."""
+    failed = {ident for ident, status in there.status.items() if status == "failed"}
+    if not failed:
+        return 0
+    return len(failed & ({cell.id for cell in cells} - {cell.id for cell in todo}))
 
 
 def _run(
@@ -156,7 +160,7 @@ def _run(
         before = store.segments()
         written = store.read(("id", "status")).status
         left = [cell for one in batches for cell in one.cells if cell.id in taken - written.keys()]
-        batches = _batches(left, before, size=1)
+        batches = make_batches(left, before, size=1)
 
 
 def _check_options(
@@ -168,28 +172,6 @@ def _check_options(
     if backend == "sequential" and workers > 1:
         raise InputError(f"backend 'sequential' has one worker, got workers = {workers}")
     check_backend(backend, address)
-
-
-def _batch_size(compute: Compute, n: int, workers: int) -> int:
-    if compute.many is None:
-        return 1
-    return max(LEAST_IN_BATCH, min(MOST_IN_BATCH, -(-n // (BATCHES_EACH * workers))))
-
-
-def _batches(cells: Sequence[Cell], before: Sequence[Segment], *, size: int) -> list[Batch]:
-    """In any order, so that two drivers on one folder seldom work on the same batch; rows do not depend on it."""
-    parts = [tuple(cells[start : start + size]) for start in range(0, len(cells), size)]
-    named = {_name(part): part for part in parts}
-    seen: dict[str, set[str]] = {}
-    for segment in before:
-        seen.setdefault(segment.batch, set()).add(segment.name)
-    batches = [Batch(name, part, frozenset(seen.get(name, ()))) for name, part in named.items()]
-    random.SystemRandom().shuffle(batches)
-    return batches
-
-
-def _name(cells: Sequence[Cell]) -> str:
-    return hashlib.sha256("\n".join(cell.id for cell in cells).encode()).hexdigest()[:16]
 
 
 def _check_shared(store: Store, batches: Sequence[Batch], found: Sequence[BatchResult]) -> None:

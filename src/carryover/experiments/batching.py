@@ -1,0 +1,47 @@
+"""Which cells are put together: batches of about one size that take alike long."""
+
+import hashlib
+import random
+from collections.abc import Sequence
+
+from carryover.experiments.compute import Cell, Compute
+from carryover.experiments.store import Segment
+from carryover.experiments.worker import Batch
+
+LEAST_IN_BATCH, MOST_IN_BATCH = 16, 1024
+BATCHES_EACH, RUNS_IN_BATCH = 5, 16
+
+
+def batch_size(compute: Compute, n: int, workers: int) -> int:
+    """One where cells leave folders or take long, else so many that progress shows and start-up does not matter."""
+    if compute.many is None:
+        return 1
+    return max(LEAST_IN_BATCH, min(MOST_IN_BATCH, -(-n // (BATCHES_EACH * workers))))
+
+
+def make_batches(cells: Sequence[Cell], before: Sequence[Segment], *, size: int) -> list[Batch]:
+    """The cells in batches, which know those of their ``before`` segments that have their names.
+
+    In any order, so that two drivers on one folder seldom work on the same batch; rows do not depend on it.
+    """
+    named = {_name(part): part for part in dealt(cells, size)}
+    seen: dict[str, set[str]] = {}
+    for segment in before:
+        seen.setdefault(segment.batch, set()).add(segment.name)
+    batches = [Batch(name, part, frozenset(seen.get(name, ()))) for name, part in named.items()]
+    random.SystemRandom().shuffle(batches)
+    return batches
+
+
+def dealt(cells: Sequence[Cell], size: int) -> list[tuple[Cell, ...]]:
+    """The cells in parts of about ``size``, dealt out like cards in short runs of neighbours.
+
+    Neighbours of a grid take alike long: parts of many runs do too, so that the last of them is not waited for.
+    """
+    run, n = max(1, size // RUNS_IN_BATCH), -(-len(cells) // size)
+    runs = [cells[start : start + run] for start in range(0, len(cells), run)]
+    return [tuple(cell for part in runs[place::n] for cell in part) for place in range(n)]
+
+
+def _name(cells: Sequence[Cell]) -> str:
+    return hashlib.sha256("\n".join(cell.id for cell in cells).encode()).hexdigest()[:16]

@@ -1,0 +1,34 @@
+"""How cells are put into batches: each once, about so many, and batches that take alike long."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from carryover.experiments.batching import RUNS_IN_BATCH, dealt
+from carryover.experiments.compute import Cell
+
+
+def cells(n):
+    return [Cell(f"{place:06d}", place) for place in range(n)]
+
+
+@given(n=st.integers(0, 3000), size=st.integers(1, 1100))
+def test_every_cell_is_in_one_part_of_about_the_size(n, size):
+    parts = dealt(cells(n), size)
+    assert sorted(cell.spec for part in parts for cell in part) == list(range(n))
+    assert all(parts) and len(parts) <= -(-n // size)
+    assert max(map(len, parts), default=0) <= size + size // RUNS_IN_BATCH + 1
+
+
+def test_parts_of_a_grid_whose_cells_take_ever_longer_take_alike_long():
+    seconds = [sum(cell.spec for cell in part) for part in dealt(cells(10_000), 1000)]
+    in_a_row = [sum(range(start, start + 1000)) for start in range(0, 10_000, 1000)]
+    assert max(in_a_row) > 10 * min(in_a_row)
+    assert max(seconds) < 1.15 * min(seconds)
+
+
+def test_neighbours_stay_together_so_that_what_they_share_is_sent_once():
+    part = dealt(cells(10_000), 1000)[0]
+    apart = sum(after.spec != before.spec + 1 for before, after in pairwise(part))
+    assert apart <= RUNS_IN_BATCH + 1
