@@ -1,6 +1,7 @@
 """docs/reproductions.md from the comparisons that are committed in docs/tables.
 
-    python benchmarks/reproductions.py [FOLDER ...]  tables of folders of ``carryover reproduce`` are taken over first
+    python benchmarks/reproductions.py [FOLDER ...]  tables of folders of ``carryover reproduce`` are taken over first;
+                                                     --commit: that they were computed with, if not this one
     python benchmarks/reproductions.py --run DIR     every experiment at size small, in DIR/NAME, with two workers
 
 The second takes hours, and goes on where it was stopped (data in CARRYOVER_DATA or in `shared` beside the repository).
@@ -15,13 +16,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import tomllib
+from PIL import Image
+
 from carryover.experiments.catalogue import CATALOGUE
 from carryover.experiments.inputs import Inputs
+from carryover.reports.catalogue_figures import CAPTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("CARRYOVER_DATA") or ROOT.parent / "shared")
 DOCS = ROOT / "docs"
-TABLES, PAGE = DOCS / "tables", DOCS / "reproductions.md"
+TABLES, FIGURES, PAGE = DOCS / "tables", DOCS / "figures", DOCS / "reproductions.md"
+SAID = tomllib.loads(Path(__file__).with_name("reproductions_said.toml").read_text(encoding="utf-8"))
+"""By entry, what its table says in a few sentences."""
+COLOURS = 64  # enough for lines and letters, in a third of the bytes
 HEAD = """# Reproductions
 
 What `carryover reproduce NAME --out DIR --size small` gave, beside what is published, agreeable or not. Made by
@@ -34,29 +42,26 @@ tell**: it holds it, but is too wide, or nothing is concluded, since an encoder 
 **differs**: it does not hold it. **not comparable**: another n, number of epochs, or width. A claim of an order
 agrees or differs where the interval lies on one side of 0. Numbers without an interval have no sampling error;
 intervals of simulated errors hold jointly at 95 % for all of an entry.
-
-Of A26 the abstract and the formulas are compared; its figures were not read off, so the shape of their curves is
-compared through exact values and claims only. Its abstract says that a smaller first layer wins where a subset of the
-features is used. Of the two networks that have one, I and IV, the better does win at each alpha compared; but the
-network of regime IV alone does not: I, which is nearly independent of pretraining, is better than IV.
 """
 
 
-def take_over(folder: Path) -> None:
-    """Copy the comparisons and the table of a folder of ``carryover reproduce``."""
+def take_over(folder: Path, commit: str) -> None:
+    """Copy the comparisons, the table and the figure of a folder of ``carryover reproduce``."""
     record = json.loads((folder / "comparisons.json").read_text(encoding="utf-8"))
     record["environment"].pop("host", None)
-    record["environment"]["commit"] = _commit()
+    record["environment"]["commit"] = commit
     for name in ("n_computed", "seconds"):  # of the last run alone, which may have found every row there
         del record[name]
     TABLES.mkdir(exist_ok=True)
-    text = json.dumps(record, indent=1) + "\n"
-    (TABLES / f"{record['name']}_{record['size']}.json").write_text(text, encoding="utf-8")
-    shutil.copyfile(folder / "table.csv", TABLES / f"{record['name']}_{record['size']}.csv")
+    name = f"{record['name']}_{record['size']}"
+    (TABLES / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    shutil.copyfile(folder / "table.csv", TABLES / f"{name}.csv")
+    with Image.open(folder / "figure.png") as figure:
+        figure.convert("RGB").quantize(COLOURS).save(FIGURES / f"{name}.png", optimize=True)
 
 
 def _commit() -> str:
-    """Of this checkout, which the folder is taken to have been computed with."""
+    """Of this checkout."""
     said = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "--short=10", "HEAD"],
         capture_output=True,
@@ -101,6 +106,11 @@ def _section(record: dict[str, Any]) -> str:
     lines = [
         f"## {record['name']}, {record['size']}",
         "",
+        *([SAID[record["name"]].strip(), ""] if record["name"] in SAID else []),
+        f"![{CATALOGUE[record['name']].description}](figures/{name}.png)",
+        "",
+        CAPTIONS[record["name"]],
+        "",
         f"{len(record['comparisons'])} comparisons: {verdicts}. {record['n_cells']} cells, {record['n_failed']} failed "
         f"({versions}, {where['threads']} thread, {where['machine']}). Numbers: [{name}.csv](tables/{name}.csv).",
         "",
@@ -140,9 +150,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--run", type=Path)
+    parser.add_argument("--commit", default=_commit())
     given = parser.parse_args()
     for folder in run_all(given.run) if given.run else given.folders:
-        take_over(folder)
+        take_over(folder, given.commit)
     PAGE.write_text(page(), encoding="utf-8")
 
 

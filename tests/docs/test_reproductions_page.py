@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from carryover.experiments.catalogue import CATALOGUE
 from carryover.experiments.inputs import Inputs
@@ -29,6 +30,16 @@ def benchmark(data_root):
 
 def test_the_page_is_made_from_the_tables(benchmark):
     assert (ROOT / "docs" / "reproductions.md").read_text() == benchmark.page()
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_every_table_has_its_figure_and_some_sentences(benchmark, path):
+    figure = ROOT / "docs" / "figures" / f"{path.stem}.png"
+    with Image.open(figure) as picture:
+        assert min(picture.size) > 300
+    record = json.loads(path.read_text())
+    assert f"figures/{figure.name}" in benchmark.page()
+    assert len(benchmark.SAID[record["name"]].split()) > 20
 
 
 def test_a_number_from_which_nothing_is_concluded_has_the_reason_beside_it(benchmark):
