@@ -1,14 +1,11 @@
 """Rows are the same whatever the order, the batches and the number of workers; what fails keeps its row."""
 
-import errno
-import json
 import pickle
 import subprocess
 import sys
-import threading
 
 import pytest
-from sweep_examples import ALPHAS, SCALES, swept, theory_sweep
+from sweep_examples import ALPHAS, SCALES, half, numbered, swept, theory_sweep
 
 from carryover._core.errors import DiskFullError, InputError
 from carryover.experiments import worker
@@ -19,19 +16,8 @@ from carryover.experiments.sweep import Progress, run_sweep
 from carryover.theory import FineTuning, Network, Task
 
 
-def half(spec, folder):
-    """A compute of numbers that fails where they are odd."""
-    if spec % 2:
-        raise ZeroDivisionError("odd")
-    return {"half": spec // 2}
-
-
 def halves(specs):
     return [half(spec, None) for spec in specs]
-
-
-def numbered(n):
-    return [Cell(f"{place:04d}", place, {"n": place}) for place in range(n)]
 
 
 def test_rows_are_what_the_theory_says(tmp_path):
@@ -214,63 +200,6 @@ def test_what_another_driver_wrote_meanwhile_is_not_computed_again(tmp_path):
     assert worker.compute_batch(batch, Compute(half), store, 1).segment is not None
     assert worker.compute_batch(batch, Compute(half), store, 1).segment is None
     assert len(store.segments()) == 1
-
-
-def leave_file(spec, folder):
-    (folder / "array.txt").write_text(str(spec))
-    return half(spec, folder)
-
-
-def test_cells_with_folders_leave_spec_row_environment_and_a_mark(tmp_path):
-    store = open_store(tmp_path / "x", command="pretrain")
-    run_sweep(numbered(2), Compute(leave_file, leaves_folder=True), store, backend="sequential")
-    done, failed = (sorted(path.name for path in store.run_folder(f"000{n}").iterdir()) for n in (0, 1))
-    assert done == ["array.txt", "done", "environment.json", "lock", "row.json", "spec.json"]
-    assert failed == ["array.txt", "environment.json", "lock", "row.json", "spec.json"]
-    environment = json.loads((store.run_folder("0000") / "environment.json").read_text())
-    assert environment["threads"] == 1 and environment["numpy"] and environment["python"]
-
-
-def test_a_cell_that_was_done_but_not_written_down_is_not_done_again(tmp_path):
-    store = open_store(tmp_path / "x", command="pretrain")
-    run_sweep(numbered(1), Compute(leave_file, leaves_folder=True), store, backend="sequential")
-    before = store.read().table
-    for path in (store.folder / "rows").iterdir():
-        path.unlink()
-
-    def never(spec, folder):
-        raise AssertionError("computed again")
-
-    run_sweep(numbered(1), Compute(never, leaves_folder=True), store, backend="sequential")
-    assert store.read().table.equals(before)
-
-
-def test_a_cell_that_another_holds_is_waited_for(tmp_path):
-    store = open_store(tmp_path / "x", command="pretrain")
-    folder = store.run_folder("0000")
-    folder.mkdir(parents=True)
-    code = (
-        "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX); "
-        "print('held', flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", code, str(folder / "lock")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout.readline() == "held\n"
-        timer = threading.Timer(1.0, holder.stdin.close)
-        timer.start()
-        found = run_sweep(numbered(1), Compute(leave_file, leaves_folder=True), store, backend="sequential")
-        holder.wait()
-    assert (found.n_computed, found.n_failed) == (1, 0) and (folder / "done").exists()
-
-
-def test_a_disk_without_locks_computes_all_the_same(tmp_path, monkeypatch):
-    def no_locks(*_):
-        raise OSError(errno.ENOLCK, "no locks available")
-
-    monkeypatch.setattr(worker.fcntl, "flock", no_locks)
-    store = open_store(tmp_path / "x", command="pretrain")
-    found = run_sweep(numbered(2), Compute(leave_file, leaves_folder=True), store, backend="sequential")
-    assert found.n_computed == 2 and (store.run_folder("0000") / "done").exists()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from carryover.experiments.cells import SweepPlan, plan_sweep
+from carryover.experiments.compute import Cell
 from carryover.experiments.store import Store, open_store
 from carryover.experiments.sweep import SweepResult, run_plan, run_sweep
 
@@ -27,3 +28,15 @@ def swept_plan(plan: SweepPlan, folder: Path, **options: Any) -> tuple[Store, Sw
     """With what follows from all results."""
     store = open_store(folder, command=plan.spec.sweep.command)
     return store, run_plan(plan, store, **{"backend": "sequential", **options})
+
+
+def half(spec: int, folder: Path | None) -> dict[str, int]:
+    """A compute of numbers that fails where they are odd."""
+    if spec % 2:
+        raise ZeroDivisionError("odd")
+    return {"half": spec // 2}
+
+
+def numbered(n: int) -> list[Cell]:
+    """Cells whose specs count from 0."""
+    return [Cell(f"{place:04d}", place, {"n": place}) for place in range(n)]
