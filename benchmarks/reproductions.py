@@ -13,10 +13,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
-import tomllib
 from PIL import Image
 
 from carryover.experiments.catalogue import CATALOGUE

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap, spearmanr, ttest_1samp
 
-from carryover.experiments.summaries import joint_confidence, mean_over_runs, rank_correlations
+from carryover.experiments.summaries import CORRELATION, joint_confidence, mean_over_runs, rank_correlations
 
 
 def test_the_interval_is_that_of_the_t_test():
@@ -15,6 +15,13 @@ def test_the_interval_is_that_of_the_t_test():
     assert found.interval == pytest.approx(tuple(expected), rel=1e-12)
     spread = bootstrap((values,), np.mean, rng=np.random.default_rng(1)).standard_error
     assert found.std_error == pytest.approx(spread, rel=0.2)
+
+
+def test_the_interval_of_a_correlation_ends_at_one():
+    values = np.array([0.9, 1.0, 0.7, 1.0])
+    whole, cut = mean_over_runs(values), mean_over_runs(values, limits=CORRELATION)
+    assert whole.interval[1] > 1.0
+    assert cut.interval == (whole.interval[0], 1.0) and cut.value == whole.value
 
 
 @pytest.mark.parametrize(("values", "reason"), [([1.0], "at least 2 runs"), ([1.0, float("nan")], "failed")])

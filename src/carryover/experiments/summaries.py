@@ -8,9 +8,17 @@ from scipy.stats import t as student_t
 
 from carryover._core.results import Estimate
 
+CORRELATION = (-1.0, 1.0)
+"""What a mean of correlations can be."""
 
-def mean_over_runs(values: np.ndarray, *, confidence: float = 0.95) -> Estimate:
-    """The mean of ``values`` (runs,) with Student's interval; failed where one is not finite or there are under two."""
+
+def mean_over_runs(
+    values: np.ndarray, *, confidence: float = 0.95, limits: tuple[float, float] = (-math.inf, math.inf)
+) -> Estimate:
+    """The mean of ``values`` (runs,) with Student's interval, cut at the ``limits`` of what the mean can be.
+
+    Failed where a value is not finite or there are under two.
+    """
     values = np.asarray(values, dtype=float)
     n = len(values)
     if n < 2:
@@ -20,7 +28,8 @@ def mean_over_runs(values: np.ndarray, *, confidence: float = 0.95) -> Estimate:
         return Estimate.missing("failed", "a run failed")
     std_error = float(values.std(ddof=1)) / math.sqrt(n)
     half = float(student_t.ppf(0.5 + confidence / 2.0, n - 1)) * std_error
-    return Estimate(mean, std_error, (mean - half, mean + half), n, confidence)
+    interval = (max(mean - half, limits[0]), min(mean + half, limits[1]))
+    return Estimate(mean, std_error, interval, n, confidence)
 
 
 def joint_confidence(count: int) -> float:

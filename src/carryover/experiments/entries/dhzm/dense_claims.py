@@ -9,7 +9,7 @@ from carryover._core.results import Estimate
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
 from carryover.experiments.entries.dhzm.claims import DHZM24, ENCODER
 from carryover.experiments.entries.random_start import PREMISE, beats_random_start
-from carryover.experiments.summaries import joint_confidence, mean_over_runs, rank_correlations
+from carryover.experiments.summaries import CORRELATION, joint_confidence, mean_over_runs, rank_correlations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ def compare_dense(table: "pd.DataFrame") -> tuple[Comparison, ...]:
                     f"{task}: rank correlation of {said} with the error, mean over seeds "
                     f"({len(encoders)} encoders beat their random start)",
                     Published(SOURCE, claim="the error grows with the term"),
-                    _mean(values, n_claims),
+                    _mean(values, n_claims, CORRELATION),
                 )
             )
     for task in DENSE:
@@ -53,7 +53,7 @@ def compare_dense(table: "pd.DataFrame") -> tuple[Comparison, ...]:
                     f"{task} less whole images, the same {len(both)} encoders: rank correlation of {said} with "
                     "the error",
                     Published(f"{SOURCE}: do dense tasks follow the same terms?", 0.0),
-                    _mean(apart, n_differences),
+                    _mean(apart, n_differences, (-2.0, 2.0)),
                     matters=MATTERS,
                 )
             )
@@ -105,7 +105,7 @@ def _by_seed(runs: Sequence[np.ndarray]) -> np.ndarray:
     return rank_correlations(*np.stack(runs).transpose(1, 2, 0))
 
 
-def _mean(values: np.ndarray | str, n: int) -> Estimate:
+def _mean(values: np.ndarray | str, n: int, limits: tuple[float, float]) -> Estimate:
     if isinstance(values, str):
         return Estimate.missing("abstained", values)
-    return mean_over_runs(values, confidence=joint_confidence(n))
+    return mean_over_runs(values, confidence=joint_confidence(n), limits=limits)

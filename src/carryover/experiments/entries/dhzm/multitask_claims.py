@@ -10,7 +10,7 @@ from carryover.experiments.comparisons import Comparison, Published, compare_ord
 from carryover.experiments.entries.dhzm.claims import DHZM24, ENCODER
 from carryover.experiments.entries.dhzm.digit_attributes import CLASSES
 from carryover.experiments.entries.random_start import PREMISE, beats_random_start
-from carryover.experiments.summaries import joint_confidence, mean_over_runs, rank_correlations
+from carryover.experiments.summaries import CORRELATION, joint_confidence, mean_over_runs, rank_correlations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +160,7 @@ def correlation(kept: "pd.DataFrame", term: str) -> Estimate:
     values = np.concatenate([rank_correlations(*pair) for pair in pairs])
     if not np.isfinite(values).all():
         return Estimate.missing("failed", "for some seed a value is missing, or the same for all encoders")
-    return mean_over_runs(values, confidence=joint_confidence(len(_TERMS)))
+    return mean_over_runs(values, confidence=joint_confidence(len(_TERMS)), limits=CORRELATION)
 
 
 def _mean(values: Callable[[], "pd.Series"], kept: "pd.DataFrame", n: int) -> Estimate:

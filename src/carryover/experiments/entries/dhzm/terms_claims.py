@@ -22,7 +22,7 @@ from carryover.experiments.entries.dhzm.conditions import (
     of_axis,
 )
 from carryover.experiments.entries.random_start import PREMISE, at_random_start, beats_random_start
-from carryover.experiments.summaries import joint_confidence, mean_over_runs, rank_correlations
+from carryover.experiments.summaries import CORRELATION, joint_confidence, mean_over_runs, rank_correlations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +113,7 @@ def rank_estimate(runs: Runs, predictor: str, names: Sequence[str], *, count: in
     found = rank_correlations(runs.values(predictor, names), runs.values("error", names))
     if np.isnan(found).any():
         return Estimate.missing("failed", "a run failed, or the term is the same for all encoders of a seed")
-    return mean_over_runs(found, confidence=joint_confidence(count))
+    return mean_over_runs(found, confidence=joint_confidence(count), limits=CORRELATION)
 
 
 def _length(runs: Runs) -> Iterator[Comparison]:

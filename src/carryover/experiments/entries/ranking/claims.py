@@ -9,7 +9,7 @@ from carryover._core.results import Estimate
 from carryover.experiments.comparisons import Comparison, Published, compare_order, compare_value
 from carryover.experiments.entries.ranking.rivals import RIVALS, VARIABLE
 from carryover.experiments.entries.ranking.specs import CANDIDATE, CHANCE, EVERY, SCORE, START
-from carryover.experiments.summaries import joint_confidence, mean_over_runs
+from carryover.experiments.summaries import CORRELATION, joint_confidence, mean_over_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ def _claims(sizes: list[int]) -> list[Claim]:
 
 
 def _value(table: "pd.DataFrame", score: str, tau: float) -> Comparison:
-    ours = _absent(table, score) or mean_over_runs(_by_target(table, score, AT, "tau"))
+    ours = _absent(table, score) or mean_over_runs(_by_target(table, score, AT, "tau"), limits=CORRELATION)
     unlike = "the hubs there are synthetic, these are real networks; which is above which is compared below"
     return compare_value(
         f"{CALLED[score]}, {AT} labels: Kendall's tau, mean over targets",
