@@ -22,6 +22,16 @@ def test_paths_count_from_the_file_and_hub_ids_stay(tmp_path):
     assert spec.models[2].factory == "package.module:make"
 
 
+def test_each_file_of_a_features_model_counts_from_the_file(tmp_path):
+    keys = ("features", "test_features", "labels_file", "test_labels_file", "pretraining_features")
+    for key in keys:
+        (tmp_path / f"{key}.npy").write_text("")
+    lines = "\n".join(f'{key} = "{key}.npy"' for key in keys)
+    (tmp_path / "c.toml").write_text(f'[[models]]\nname = "a"\n{lines}\n')
+    (model,) = read_config(tmp_path / "c.toml").models
+    assert [getattr(model, key) for key in keys] == [str(tmp_path / f"{key}.npy") for key in keys]
+
+
 def test_flags_lie_over_the_config_and_none_leaves_it():
     tables = {"seed": 3, "target": {"path": "d", "n_labels": 9}, "models": [{"name": "a", "baseline": "pca"}]}
     spec = read_config(tables, models=["a=f.npz", "b=g.npz"], overrides={"target.n_labels": 20, "seed": None})

@@ -16,6 +16,7 @@ PATH_KEYS = (
     "features",
     "test_features",
     "labels_file",
+    "test_labels_file",
     "pretraining_features",
     "weights",
     "factory",

@@ -10,13 +10,13 @@ from typing import Any
 from carryover._core.config import spec_as_table, without_keys
 from carryover.diagnosis.adaptations import Adaptation
 from carryover.diagnosis.candidates import Candidate
+from carryover.diagnosis.config import PATH_KEYS
 from carryover.diagnosis.gathering import Pools
 from carryover.diagnosis.specs import SPEC_VERSION, DiagnosisSpec
 from carryover.diagnosis.target import Part, Target
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "transformers", "datasets")
-_PATH_KEYS = ("path", "factory", "features", "test_features", "labels_file", "test_labels_file", "weights",
-              "pretraining_features", "timm", "baseline", "adaptations")  # fmt: skip
+_NAMED_BY_CONTENTS = (*PATH_KEYS, "timm", "baseline")
 
 
 def content_hashes(
@@ -46,7 +46,7 @@ def run_id(spec: DiagnosisSpec, hashes: Mapping[str, Any]) -> str:
     """
     table = {
         "spec_version": SPEC_VERSION,
-        "spec": without_keys(spec_as_table(spec), _PATH_KEYS),
+        "spec": without_keys(spec_as_table(spec), _NAMED_BY_CONTENTS),
         "hashes": hashes,
     }
     canonical = json.dumps(table, sort_keys=True, separators=(",", ":"), default=str)
