@@ -109,7 +109,7 @@ A26_MODULAR = Entry(
     description="A small Transformer on a + b and a - b mod p, fine-tuned on a + b or a new rule, at three scales.",
     sizes={
         "smoke": Size(partial(_parts, range(2), _SMOKE), Cost(17.0), seeds=(0, 1)),
-        "small": Size(partial(_parts, range(8), {}), Cost(2200.0, measured=False), seeds=tuple(range(8))),
+        "small": Size(partial(_parts, range(8), {}), Cost(1500.0), seeds=tuple(range(8))),
         "full": Size(
             partial(_parts, range(20), _FULL), Cost(87_000.0, measured=False), seeds=tuple(range(20))
         ),

@@ -161,7 +161,7 @@ A26_RESNET = Entry(
         ),
         "small": Size(
             partial(_parts, _Arm(_SMALL_BEFORE, tuple(range(5))), _Arm(_SMALL_AFTER, tuple(range(7)))),
-            Cost(2950.0, measured=False),
+            Cost(2300.0),
             seeds=tuple(range(7)),
         ),
         "full": Size(

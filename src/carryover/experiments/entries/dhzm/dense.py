@@ -178,7 +178,7 @@ DHZM_DENSE = Entry(
     description="Patches of scenes composed of digits: does transfer follow the same terms as for whole images?",
     sizes={
         "smoke": Size(partial(_parts, _SMOKE, (0, 1)), Cost(15.0), seeds=(0, 1)),
-        "small": Size(partial(_parts, _SMALL, range(5)), Cost(2400.0, measured=False), seeds=tuple(range(5))),
+        "small": Size(partial(_parts, _SMALL, range(5)), Cost(1800.0), seeds=tuple(range(5))),
         "full": Size(partial(_parts, _FULL, range(10)), Cost(4e6, measured=False), seeds=tuple(range(10))),
     },
     table=_table,

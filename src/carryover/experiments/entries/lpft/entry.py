@@ -62,7 +62,7 @@ LPFT = Entry(
     description="LP-FT and fine-tuning outside the training data: a two-layer linear model; PACS, photos to drawings.",
     sizes={
         "smoke": Size(partial(_parts, 6, SMOKE), Cost(20.0), seeds=tuple(range(6))),
-        "small": Size(partial(_parts, 20, SMALL), Cost(2200.0, measured=False), seeds=tuple(range(20))),
+        "small": Size(partial(_parts, 20, SMALL), Cost(1700.0), seeds=tuple(range(20))),
         "full": Size(partial(_parts, 50, FULL), Cost(80_000.0, measured=False), seeds=tuple(range(50))),
     },
     table=_table,

@@ -217,7 +217,7 @@ RANKING_SMALL_N = Entry(
     description="Which score finds the best checkpoint with 20 to 500 labels, on real features.",
     sizes={
         "smoke": Size(partial(_parts, _SMOKE), Cost(18.0), seeds=_SMOKE.seeds),
-        "small": Size(partial(_parts, _SMALL), Cost(2500.0, measured=False), seeds=_SMALL.seeds),
+        "small": Size(partial(_parts, _SMALL), Cost(1500.0), seeds=_SMALL.seeds),
         "full": Size(partial(_parts, _FULL), Cost(66_000.0, measured=False), seeds=_FULL.seeds),
     },
     table=_table,
