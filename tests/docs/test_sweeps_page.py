@@ -12,7 +12,7 @@ from carryover._core.strict import build
 from carryover.adaptation.specs import AdaptSpec
 from carryover.diagnosis.specs import DiagnosisSpec
 from carryover.experiments.cells import COMMANDS, plan_sweep
-from carryover.experiments.shard_spec import FeaturesSpec, over_all_shards
+from carryover.experiments.shards.spec import FeaturesSpec, over_all_shards
 from carryover.experiments.spec import SweepSpec, overlaid, read_sweep
 from carryover.experiments.store import existing_store
 from carryover.experiments.theory_cells import TheoryCell

@@ -9,8 +9,8 @@ import pytest
 from carryover._core.errors import InputError
 from carryover._core.strict import build
 from carryover.data.feature_rows import MemoryRows
-from carryover.experiments.shard_spec import FeaturesSpec, over_all_shards
-from carryover.experiments.shard_sums import ShardSums, sums_of
+from carryover.experiments.shards.spec import FeaturesSpec, over_all_shards
+from carryover.experiments.shards.sums import ShardSums, sums_of
 from carryover.experiments.spec import read_sweep
 from carryover.measures.hscore import h_score, h_score_from_moments
 from carryover.measures.leep import leep

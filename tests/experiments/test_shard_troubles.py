@@ -11,9 +11,9 @@ from sweep_examples import swept_plan
 from carryover._core.errors import InputError
 from carryover.data.feature_files import open_features
 from carryover.data.feature_writer import save_features
-from carryover.experiments import merged_shards
-from carryover.experiments.merged_shards import merged_models
-from carryover.experiments.shard_measures import measures_of
+from carryover.experiments.shards import merging
+from carryover.experiments.shards.measures import measures_of
+from carryover.experiments.shards.merging import merged_models
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +67,7 @@ def test_another_data_set_under_the_same_name_has_a_folder_of_its_own(images, tm
 
 def test_a_folder_that_another_driver_made_meanwhile_is_taken(images, tmp_path, monkeypatch):
     over = {"model": [{"baseline": "pixels"}]}
-    made = merged_shards.folder_written_whole
+    made = merging.folder_written_whole
 
     @contextmanager
     def twice(folder):
@@ -75,7 +75,7 @@ def test_a_folder_that_another_driver_made_meanwhile_is_taken(images, tmp_path, 
             yield partial
         raise OSError(errno.ENOTEMPTY, "is not empty")
 
-    monkeypatch.setattr(merged_shards, "folder_written_whole", twice)
+    monkeypatch.setattr(merging, "folder_written_whole", twice)
     store, _ = swept_plan(features_sweep(images, over), tmp_path / "x")
     assert len(open_features(folder_of(store, "pixels")).features) == 120
 
@@ -84,7 +84,7 @@ def test_a_folder_that_another_driver_made_meanwhile_is_taken(images, tmp_path, 
         yield tmp_path
         raise OSError(errno.ENOTEMPTY, "is not empty")
 
-    monkeypatch.setattr(merged_shards, "folder_written_whole", never)
+    monkeypatch.setattr(merging, "folder_written_whole", never)
     with pytest.raises(OSError, match="is not empty"):
         swept_plan(features_sweep(images, over), tmp_path / "y")
 

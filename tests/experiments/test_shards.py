@@ -9,8 +9,8 @@ from carryover._core.errors import InputError
 from carryover.cli.main import run
 from carryover.data.feature_files import open_features
 from carryover.data.feature_writer import save_features
-from carryover.experiments.merged_shards import merged_models
-from carryover.experiments.shard_measures import measures_of
+from carryover.experiments.shards.measures import measures_of
+from carryover.experiments.shards.merging import merged_models
 from carryover.experiments.store import existing_store, open_store
 from carryover.measures.leep import leep
 from carryover.measures.linear_scores import linear_scores
@@ -94,7 +94,7 @@ def test_two_workers_and_going_on_give_the_same_bits(images, sharded, tmp_path, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("carryover.experiments.feature_cells.save_features", stopped)
+        patch.setattr("carryover.experiments.shards.extraction.save_features", stopped)
         swept_plan(features_sweep(images), tmp_path / "on")
     extracted = list((tmp_path / "on").glob("runs/*/extraction/*/features-*.npy"))
     assert extracted  # what was extracted is kept

@@ -117,8 +117,8 @@ class ReportCommand:
 
 def measures_of_shards(store: "Store") -> "list[Row]":
     """The measures of every model whose shards were put together, a line each."""
-    from carryover.experiments.merged_shards import merged_models
-    from carryover.experiments.shard_measures import measure_rows
+    from carryover.experiments.shards.measures import measure_rows
+    from carryover.experiments.shards.merging import merged_models
 
     return [row for model in merged_models(store) for row in measure_rows(store, model)]
 

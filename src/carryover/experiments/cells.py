@@ -79,9 +79,9 @@ def _diagnose() -> Command:
 
 def _features() -> Command:
     from carryover.diagnosis.config import PATH_KEYS
-    from carryover.experiments.feature_cells import extract_shard
-    from carryover.experiments.merged_shards import merge_shards
-    from carryover.experiments.shard_spec import SPEC_VERSION, FeaturesSpec, over_all_shards
+    from carryover.experiments.shards.extraction import extract_shard
+    from carryover.experiments.shards.merging import merge_shards
+    from carryover.experiments.shards.spec import SPEC_VERSION, FeaturesSpec, over_all_shards
 
     keys = (*PATH_KEYS, "part")
     return Command(FeaturesSpec, SPEC_VERSION, keys, _trained(extract_shard), over_all_shards, merge_shards)

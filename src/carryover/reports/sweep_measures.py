@@ -14,7 +14,7 @@ NAMES = {**SCORE_NAMES, "rademacher_cap": "Rademacher complexity, cap"}
 
 @dataclass(frozen=True)
 class MeasuresView:
-    """Lines of :func:`carryover.experiments.shard_measures.measure_rows`, of every model the same measures."""
+    """Lines of :func:`carryover.experiments.shards.measures.measure_rows`, of every model the same measures."""
 
     rows: Sequence[Row]
 

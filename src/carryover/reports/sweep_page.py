@@ -33,7 +33,7 @@ def write_sweep_report(
     """Write the page and the table of all rows into ``folder``, together or not at all; returns the page's path.
 
     ``record`` is what sweep.json holds; ``result`` names the column that is drawn; ``measures`` from the sums of shards
-    (:func:`carryover.experiments.shard_measures.measure_rows`) have a section and measures.parquet.
+    (:func:`carryover.experiments.shards.measures.measure_rows`) have a section and measures.parquet.
     Raises InputError where a file is there and ``overwrite`` is false, or where no result has that name.
     """
     folder = Path(folder)

@@ -9,7 +9,7 @@ import numpy as np
 from carryover._core.errors import InputError, NotComputedError
 from carryover.data.feature_files import FeatureFile, open_features
 from carryover.experiments.rows import Row
-from carryover.experiments.shard_sums import ShardSums
+from carryover.experiments.shards.sums import ShardSums
 from carryover.measures.ridge_loo import LooSums
 from carryover.measures.ridge_setup import failure_reason
 from carryover.measures.spectrum import spectrum_from_moments

@@ -14,8 +14,8 @@ from carryover.data.sources import DataSource, open_dataset
 from carryover.data.targets import infer_task
 from carryover.diagnosis.candidates import open_networks
 from carryover.experiments.rows import Row
-from carryover.experiments.shard_spec import FEATURES, SUMS, FeaturesSpec, ShardData
-from carryover.experiments.shard_sums import sums_of
+from carryover.experiments.shards.spec import FEATURES, SUMS, FeaturesSpec, ShardData
+from carryover.experiments.shards.sums import sums_of
 from carryover.models.features import SHARD_ROWS, extract_features
 
 

@@ -15,9 +15,9 @@ from carryover.data.atomic import folder_written_whole, written_whole
 from carryover.experiments.compute import Cell, Compute
 from carryover.experiments.identity import cell_id
 from carryover.experiments.rows import Row
-from carryover.experiments.shard_errors import SPEC_VERSION, ErrorsSpec, shard_errors
-from carryover.experiments.shard_spec import FEATURES, SUMS
-from carryover.experiments.shard_sums import ShardSums
+from carryover.experiments.shards.errors import SPEC_VERSION, ErrorsSpec, shard_errors
+from carryover.experiments.shards.spec import FEATURES, SUMS
+from carryover.experiments.shards.sums import ShardSums
 from carryover.experiments.store import RUNS, Store, open_store
 from carryover.experiments.sweep import FollowUp
 

@@ -4,10 +4,10 @@ from functools import reduce
 from typing import Any
 
 from carryover._core.results import Result
-from carryover.experiments.merged_shards import ERRORS, ERRORS_COMMAND, MergedModel, merged_sums
 from carryover.experiments.rows import Row
-from carryover.experiments.shard_errors import LOG_LIKELIHOOD, loo_sums
-from carryover.experiments.shard_sums import ShardSums
+from carryover.experiments.shards.errors import LOG_LIKELIHOOD, loo_sums
+from carryover.experiments.shards.merging import ERRORS, ERRORS_COMMAND, MergedModel, merged_sums
+from carryover.experiments.shards.sums import ShardSums
 from carryover.experiments.store import Store, open_store
 from carryover.measures.catalogue import CATALOGUE, why_not
 from carryover.measures.hscore import h_score_from_moments
