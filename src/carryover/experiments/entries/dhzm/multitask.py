@@ -134,9 +134,7 @@ DHZM_MULTITASK = Entry(
     description="One encoder, several heads: fine-tuning on all tasks at once, beside fine-tuning or probing for each.",
     sizes={
         "smoke": Size(partial(_parts, _SMOKE, (0, 1)), Cost(10.0), seeds=(0, 1)),
-        "small": Size(
-            partial(_parts, _SMALL, range(12)), Cost(2000.0, measured=False), seeds=tuple(range(12))
-        ),
+        "small": Size(partial(_parts, _SMALL, range(12)), Cost(1500.0), seeds=tuple(range(12))),
         "full": Size(partial(_parts, _FULL, range(20)), Cost(4e5, measured=False), seeds=tuple(range(20))),
     },
     table=_table,
