@@ -133,7 +133,7 @@ DHZM_RADREG = Entry(
     description="Masked autoencoders with RadReg, three other penalties or none, by linear probe and by fine-tuning.",
     sizes={
         "smoke": Size(partial(_parts, "smoke"), Cost(20.0), seeds=_GRIDS["smoke"].reported),
-        "small": Size(partial(_parts, "small"), Cost(3500.0, measured=False), seeds=_GRIDS["small"].reported),
+        "small": Size(partial(_parts, "small"), Cost(2900.0), seeds=_GRIDS["small"].reported),
         "full": Size(partial(_parts, "full"), Cost(5e7, measured=False), seeds=_GRIDS["full"].reported),
     },
     table=_table,
