@@ -116,7 +116,7 @@ DHZM_TERMS = Entry(
     description="Terms of the transfer bound against the downstream error, over objectives, masks, steps and RadReg.",
     sizes={
         "smoke": Size(partial(_parts, "smoke"), Cost(20.0), seeds=_SEEDS["smoke"]),
-        "small": Size(partial(_parts, "small"), Cost(2500.0, measured=False), seeds=_SEEDS["small"]),
+        "small": Size(partial(_parts, "small"), Cost(2100.0), seeds=_SEEDS["small"]),
         "full": Size(partial(_parts, "full"), Cost(2.5e7, measured=False), seeds=_SEEDS["full"]),
     },
     table=_table,
