@@ -1,12 +1,18 @@
 """How cells are put into batches: each once, about so many, and batches that take alike long."""
 
+import pickle
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sweep_examples import theory_sweep
 
+from carryover.experiments.batch import Batch
 from carryover.experiments.batching import RUNS_IN_BATCH, dealt
 from carryover.experiments.compute import Cell
+
+OWN = [cell.spec for cell in theory_sweep().cells]
 
 
 def cells(n):
@@ -32,3 +38,22 @@ def test_neighbours_stay_together_so_that_what_they_share_is_sent_once():
     part = dealt(cells(10_000), 1000)[0]
     apart = sum(after.spec != before.spec + 1 for before, after in pairwise(part))
     assert apart <= RUNS_IN_BATCH + 1
+
+
+@pytest.mark.parametrize("specs", [OWN, [0, 1, 2], [*OWN, 0], []], ids=["own", "others", "both", "none"])
+def test_a_batch_arrives_as_it_was_sent(specs):
+    given = [Cell(f"{n}", spec, {"n": n}) for n, spec in enumerate(specs)]
+    batch = Batch.of(given, "b", {"a"})
+    assert pickle.loads(pickle.dumps(batch)) == batch
+    assert batch.cells == given
+
+
+def test_a_cell_that_lacks_what_varies_in_others_has_no_value_there():
+    given = [Cell("a", 0, {"scale": 1.0}), Cell("b", 1, {"alpha": 2.0}), Cell("c", 2)]
+    sent = Batch.of(given, "x").cells
+    assert [cell.parameters for cell in sent] == [
+        {"scale": 1.0, "alpha": None},
+        {"scale": None, "alpha": 2.0},
+        {"scale": None, "alpha": None},
+    ]
+    assert Batch.of(given[2:], "x").cells == given[2:]

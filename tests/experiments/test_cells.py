@@ -12,7 +12,6 @@ from carryover._core.errors import InputError
 from carryover.experiments import identity
 from carryover.experiments.cells import plan_sweep
 from carryover.experiments.identity import cell_id
-from carryover.experiments.rows import parameter_columns, whole_row
 
 
 @dataclass(frozen=True)
@@ -159,26 +158,6 @@ def test_cells_that_say_the_same_are_one():
 def test_every_spec_is_built_before_anything_runs(over, base, said):
     with pytest.raises(InputError, match=said):
         theory_sweep(over, **base)
-
-
-def test_columns_of_one_type():
-    found = parameter_columns(
-        [{"a": 1, "b": True, "c": "x", "d": 1}, {"a": 2, "b": False, "c": "y", "d": "x"}]
-    )
-    assert found[0] == {"a": 1, "b": True, "c": "x", "d": "1"} and found[1]["d"] == '"x"'
-    assert type(found[0]["a"]) is int and found[0]["b"] is True
-
-
-def test_rows_refuse_what_is_no_scalar():
-    assert whole_row("i", {"a": 1}, {"error": 0.5}) == {
-        "id": "i", "a": 1, "status": "ok", "reason": None, "error": 0.5,
-    }  # fmt: skip
-    with pytest.raises(InputError, match="a result is called 'a', as is a key that varies"):
-        whole_row("i", {"a": 1}, {"a": 2})
-    with pytest.raises(TypeError, match="error must be a scalar, got list"):
-        whole_row("i", {}, {"error": [1]})
-    with pytest.raises(ValueError, match="error must be finite or None, got nan"):
-        whole_row("i", {}, {"error": float("nan")})
 
 
 def test_a_sweep_of_the_theory_loads_no_torch():

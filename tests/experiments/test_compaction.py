@@ -11,6 +11,7 @@ from carryover._core.errors import InputError
 from carryover.experiments import compaction
 from carryover.experiments.compaction import LOCK, compact
 from carryover.experiments.compute import Cell, Compute
+from carryover.experiments.rows import as_columns
 from carryover.experiments.store import ROWS, Store, open_store
 from carryover.experiments.sweep import run_sweep
 
@@ -151,7 +152,7 @@ def test_two_that_put_together_at_once_leave_the_rows(plain, monkeypatch):
 def test_rows_that_do_not_fit_together_are_left_for_their_reader(plain):
     row = {"id": "x", "n": 0, "status": "ok", "reason": None, "half": "text"}
     _, note = plain.load(plain.segments()[0])
-    plain.write([row], batch="b", environment=note)
+    plain.write(as_columns([row]), batch="b", environment=note)
     assert compact(plain) == 0
     with pytest.raises(InputError, match="do not fit together"):
         plain.read()

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from carryover._core.errors import InputError
+from carryover.experiments.rows import as_columns
 from carryover.experiments.store import Store, existing_store, open_store
 
 NOTE = {"parameters": ["scale"], "threads": 1}
@@ -28,9 +29,9 @@ def test_rows_come_back_by_id_whatever_the_order_of_segments(store, tmp_path):
     segments = [[row("c"), row("a")], [row("b", 0.1 + 0.2)], [failed("d", "why")], [row("b", 0.1 + 0.2)]]
     other = open_store(tmp_path / "other", command="theory")
     for place, rows in enumerate(segments):
-        store.write(rows, batch=f"x{place}", environment=NOTE)
+        store.write(as_columns(rows), batch=f"x{place}", environment=NOTE)
     for place, rows in enumerate(reversed(segments)):
-        other.write(rows, batch=f"y{place}", environment=NOTE)
+        other.write(as_columns(rows), batch=f"y{place}", environment=NOTE)
     found = store.read()
     assert found.table.equals(other.read().table)
     assert found.table.column("id").to_pylist() == ["a", "b", "c", "d"]
@@ -41,32 +42,32 @@ def test_rows_come_back_by_id_whatever_the_order_of_segments(store, tmp_path):
 
 def test_a_result_comes_before_a_failure(store):
     for rows in ([failed("a", "z")], [row("a")], [failed("a", "b")], [failed("e", "y")], [failed("e", "x")]):
-        store.write(rows, batch="x", environment=NOTE)
+        store.write(as_columns(rows), batch="x", environment=NOTE)
     assert store.read().table.column("reason").to_pylist() == [None, "x"]
 
 
 def test_rows_that_disagree_are_named(store):
-    first = store.write([row("abc", 0.5)], batch="x", environment=NOTE)
-    second = store.write([row("abc", 0.5000000000000001)], batch="y", environment=NOTE)
+    first = store.write(as_columns([row("abc", 0.5)]), batch="x", environment=NOTE)
+    second = store.write(as_columns([row("abc", 0.5000000000000001)]), batch="y", environment=NOTE)
     with pytest.raises(InputError, match=r"cell abc disagree on error: 0.5.*remove one file") as error:
         store.read()
     assert first in str(error.value) and second in str(error.value)
 
 
 def test_what_varies_may_be_named_otherwise(store):
-    store.write([row("a")], batch="x", environment=NOTE)
+    store.write(as_columns([row("a")]), batch="x", environment=NOTE)
     other = {key: value for key, value in row("a").items() if key != "scale"} | {"alpha": 1}
-    store.write([other], batch="y", environment={"parameters": ["alpha"], "threads": 2})
+    store.write(as_columns([other]), batch="y", environment={"parameters": ["alpha"], "threads": 2})
     found = store.read()
     assert len(found.table) == 1 and found.parameters == ("alpha", "scale") and found.threads == (1, 2)
 
 
 def test_whole_numbers_and_numbers_make_one_column(store):
-    store.write([row("a", 1)], batch="x", environment=NOTE)
-    store.write([row("b", 0.5)], batch="y", environment=NOTE)
-    store.write([row("c", None)], batch="z", environment=NOTE)
+    store.write(as_columns([row("a", 1)]), batch="x", environment=NOTE)
+    store.write(as_columns([row("b", 0.5)]), batch="y", environment=NOTE)
+    store.write(as_columns([row("c", None)]), batch="z", environment=NOTE)
     assert store.read().table.column("error").to_pylist() == [1.0, 0.5, None]
-    store.write([row("d", "text")], batch="w", environment=NOTE)
+    store.write(as_columns([row("d", "text")]), batch="w", environment=NOTE)
     with pytest.raises(InputError, match="do not fit together"):
         store.read()
 
@@ -76,14 +77,14 @@ def test_an_empty_store_has_no_rows(store):
 
 
 def test_strangers_in_the_folder_are_left_alone(store):
-    store.write([row("a")], batch="x", environment=NOTE)
+    store.write(as_columns([row("a")]), batch="x", environment=NOTE)
     for name in ("notes.txt", ".x-1-0-abc.parquet", "a-b.parquet", ".y.12345678.partial.parquet"):
         (store.folder / "rows" / name).write_text("?")
     assert list(store.read().status) == ["a"]
 
 
 def test_a_damaged_segment_is_named(store):
-    name = store.write([row("a")], batch="x", environment=NOTE)
+    name = store.write(as_columns([row("a")]), batch="x", environment=NOTE)
     path = store.folder / "rows" / name
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(InputError, match=rf"{name} is damaged .*remove it"):

@@ -1,6 +1,5 @@
 """Rows are the same whatever the order, the batches and the number of workers; what fails keeps its row."""
 
-import pickle
 import subprocess
 import sys
 
@@ -10,14 +9,16 @@ from sweep_examples import ALPHAS, SCALES, half, numbered, swept, theory_sweep
 from carryover._core.errors import DiskFullError, InputError
 from carryover.experiments import worker
 from carryover.experiments.backends import check_backend
-from carryover.experiments.compute import Cell, Compute
+from carryover.experiments.batch import Batch
+from carryover.experiments.compute import Compute
+from carryover.experiments.rows import as_columns
 from carryover.experiments.store import open_store
 from carryover.experiments.sweep import Progress, run_sweep
 from carryover.theory import FineTuning, Network, Task
 
 
 def halves(specs):
-    return [half(spec, None) for spec in specs]
+    return {"half": [half(spec, None)["half"] for spec in specs]}
 
 
 def test_rows_are_what_the_theory_says(tmp_path):
@@ -94,13 +95,12 @@ def test_what_a_script_defines_itself_reaches_the_workers(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "specs", [[cell.spec for cell in theory_sweep().cells], [0, 1, 2]], ids=["own", "others"]
+    "many", [lambda _: {"half": [0]}, lambda _: {"half": [float("nan"), 0]}, lambda _: {"n": [0, 1]}]
 )
-def test_a_batch_arrives_as_it_was_sent(specs):
-    batch = worker.Batch(
-        "b", tuple(Cell(f"{n}", spec, {"n": n}) for n, spec in enumerate(specs)), frozenset("ab")
-    )
-    assert pickle.loads(pickle.dumps(batch)) == batch
+def test_results_together_that_make_no_rows_are_computed_one_by_one(tmp_path, many):
+    store = open_store(tmp_path / "x", command="theory")
+    run_sweep(numbered(2), Compute(refuse_odd, many), store, backend="sequential", batch=2)
+    assert store.read().table.column("half").to_pylist() == [0, None]
 
 
 def test_simulated_cells_have_intervals_and_their_own_time(tmp_path):
@@ -131,7 +131,7 @@ def refuse_odd(spec, folder):
 
 def test_bad_input_that_shows_among_many_is_a_row_of_its_own_cell(tmp_path):
     store = open_store(tmp_path / "x", command="theory")
-    compute = Compute(refuse_odd, lambda specs: [refuse_odd(spec, None) for spec in specs])
+    compute = Compute(refuse_odd, lambda specs: as_columns([refuse_odd(spec, None) for spec in specs]))
     assert run_sweep(numbered(3), compute, store, backend="sequential", batch=3).n_failed == 1
     assert store.read().table.column("reason").to_pylist() == [
         None,
@@ -196,7 +196,7 @@ def test_progress_counts_rows_and_knows_the_time_left(tmp_path):
 
 def test_what_another_driver_wrote_meanwhile_is_not_computed_again(tmp_path):
     store = open_store(tmp_path / "x", command="theory")
-    batch = worker.Batch("b", tuple(numbered(2)))
+    batch = Batch.of(numbered(2), "b")
     assert worker.compute_batch(batch, Compute(half), store, 1).segment is not None
     assert worker.compute_batch(batch, Compute(half), store, 1).segment is None
     assert len(store.segments()) == 1

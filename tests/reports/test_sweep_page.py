@@ -8,7 +8,7 @@ import pytest
 
 from carryover._core.errors import InputError
 from carryover._core.results import Estimate
-from carryover.experiments.rows import estimate_columns, failed_row, whole_row
+from carryover.experiments.rows import as_columns, estimate_columns, failed_row, whole_row
 from carryover.experiments.store import Rows, open_store, read_sweep_record
 from carryover.reports import sweep_page
 from carryover.reports.canvas import NARROW, WIDE, drawing
@@ -23,7 +23,7 @@ HOSTILE = "<script>alert(1)</script>"
 def rows_of(folder, cells, parameters) -> Rows:
     store = open_store(folder, command="adapt", sweep={"base": {"name": HOSTILE}})
     rows = [whole_row(f"{place:03d}", varies, result) for place, (varies, result) in enumerate(cells)]
-    store.write(rows, batch="b", environment={"parameters": parameters, "threads": 1})
+    store.write(as_columns(rows), batch="b", environment={"parameters": parameters, "threads": 1})
     return store.read()
 
 

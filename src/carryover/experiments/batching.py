@@ -3,13 +3,28 @@
 import hashlib
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
 
+from carryover.experiments.batch import Batch
 from carryover.experiments.compute import Cell, Compute
 from carryover.experiments.store import Segment
-from carryover.experiments.worker import Batch
 
 LEAST_IN_BATCH, MOST_IN_BATCH = 16, 1024
 BATCHES_EACH, RUNS_IN_BATCH = 5, 16
+
+
+@dataclass(frozen=True)
+class PlannedBatch:
+    """Cells that make one segment, its name, and the segments of that name that were there before the sweep began."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    seen: frozenset[str] = frozenset()
+
+    def batch(self) -> Batch:
+        """As it travels, made when its turn comes: workers wait for the first one only."""
+        return Batch.of(self.cells, self.name, self.seen)
 
 
 def batch_size(compute: Compute, n: int, workers: int) -> int:
@@ -19,7 +34,7 @@ def batch_size(compute: Compute, n: int, workers: int) -> int:
     return max(LEAST_IN_BATCH, min(MOST_IN_BATCH, -(-n // (BATCHES_EACH * workers))))
 
 
-def make_batches(cells: Sequence[Cell], before: Sequence[Segment], *, size: int) -> list[Batch]:
+def make_batches(cells: Sequence[Cell], before: Sequence[Segment], *, size: int) -> list[PlannedBatch]:
     """The cells in batches, which know those of their ``before`` segments that have their names.
 
     In any order, so that two drivers on one folder seldom work on the same batch; rows do not depend on it.
@@ -28,7 +43,7 @@ def make_batches(cells: Sequence[Cell], before: Sequence[Segment], *, size: int)
     seen: dict[str, set[str]] = {}
     for segment in before:
         seen.setdefault(segment.batch, set()).add(segment.name)
-    batches = [Batch(name, part, frozenset(seen.get(name, ()))) for name, part in named.items()]
+    batches = [PlannedBatch(name, part, frozenset(seen.get(name, ()))) for name, part in named.items()]
     random.SystemRandom().shuffle(batches)
     return batches
 
@@ -40,8 +55,8 @@ def dealt(cells: Sequence[Cell], size: int) -> list[tuple[Cell, ...]]:
     """
     run, n = max(1, size // RUNS_IN_BATCH), -(-len(cells) // size)
     runs = [cells[start : start + run] for start in range(0, len(cells), run)]
-    return [tuple(cell for part in runs[place::n] for cell in part) for place in range(n)]
+    return [tuple(chain.from_iterable(runs[place::n])) for place in range(n)]
 
 
 def _name(cells: Sequence[Cell]) -> str:
-    return hashlib.sha256("\n".join(cell.id for cell in cells).encode()).hexdigest()[:16]
+    return hashlib.blake2b("\n".join([cell.id for cell in cells]).encode(), digest_size=8).hexdigest()

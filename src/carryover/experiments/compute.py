@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from carryover.experiments.rows import Row, Scalar
+from carryover.experiments.rows import Columns, Row, Scalar
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,13 @@ class Compute:
     """How specs become rows.  The functions are importable by name, since they travel to other processes.
 
     ``one``: the result of a spec, in a folder of its own that an earlier try may have left half done (None where
-    ``leaves_folder`` is false).  ``many``: the results of several at once, the same bit for bit as ``one`` of each.
+    ``leaves_folder`` is false).  ``many``: the results of several at once as columns, the same bit for bit as ``one``
+    of each.
     A result may say ``status`` "failed" with its ``reason``; an exception becomes a row that failed, too.
     ``uses_torch``: torch's threads are set before it runs.
     """
 
     one: Callable[[Any, Path | None], Row]
-    many: Callable[[Sequence[Any]], list[Row]] | None = None
+    many: Callable[[Sequence[Any]], Columns] | None = None
     leaves_folder: bool = False
     uses_torch: bool = False

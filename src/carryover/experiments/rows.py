@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from carryover._core.errors import InputError
@@ -11,6 +11,8 @@ from carryover._core.results import Estimate
 
 Scalar = bool | int | float | str | None
 Row = dict[str, Scalar]
+Columns = Mapping[str, Sequence[Scalar]]
+"""Many rows, by the name of each column its values, all of one length."""
 _WITHOUT_NAN = frozenset((bool, int, str, type(None)))
 ENDS = ("_low", "_high", "_status", "_reason")
 """What is appended to an estimate's name for the columns beside its value."""
@@ -45,17 +47,47 @@ def whole_row(ident: str, parameters: Mapping[str, Scalar], result: Mapping[str,
     Raises InputError where a result has the name of a parameter, TypeError for a value that is no scalar, and
     ValueError for NaN or infinity: a number that is missing is None, with its reason.
     """
-    if "id" in result or not parameters.keys().isdisjoint(result):
-        taken = min(result.keys() & {"id", *parameters})
+    _check_results(parameters, {name: (value,) for name, value in result.items()})
+    return {"id": ident, **parameters, "status": "ok", "reason": None, **result}
+
+
+def whole_columns(ids: Sequence[str], parameters: Columns, results: Columns) -> Columns:
+    """:func:`whole_row` of many cells at once.  Raises as it does, and ValueError where lengths differ."""
+    _check_results(parameters, results)
+    n = len(ids)
+    whole = {"id": ids, **parameters, "status": ("ok",) * n, "reason": (None,) * n, **results}
+    for name, values in whole.items():
+        if len(values) != n:
+            raise ValueError(f"{name} has {len(values)} values for {n} cells")
+    return whole
+
+
+def as_columns(rows: Sequence[Mapping[str, Scalar]]) -> Columns:
+    """What rows lack is None."""
+    names = dict.fromkeys(name for keys in dict.fromkeys(map(tuple, rows)) for name in keys)
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _check_results(parameters: Mapping[str, Any], results: Columns) -> None:
+    if "id" in results or not parameters.keys().isdisjoint(results):
+        taken = min(results.keys() & {"id", *parameters})
         raise InputError(f"a result is called {taken!r}, as is a key that varies: rename one of them")
-    for name, value in result.items():
-        if value.__class__ in _WITHOUT_NAN or (value.__class__ is float and math.isfinite(value)):
-            continue
+    for name, values in results.items():
+        others = set(map(type, values)) - _WITHOUT_NAN
+        if others and not (others == {float} and all(map(math.isfinite, _numbers(values)))):
+            _check_each(name, values)
+
+
+def _numbers(values: Sequence[Any]) -> Iterator[float]:
+    return (value for value in values if value.__class__ is float)
+
+
+def _check_each(name: str, values: Sequence[Any]) -> None:
+    for value in values:
         if not isinstance(value, Scalar):
             raise TypeError(f"{name} must be a scalar, got {type(value).__name__}")
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name} must be finite or None, got {value}")
-    return {"id": ident, **parameters, "status": "ok", "reason": None, **result}
 
 
 def parameter_columns(assignments: Sequence[Mapping[str, Any]]) -> list[Row]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from carryover._core.errors import InputError
 from carryover.data.atomic import written_whole
-from carryover.experiments.rows import OWN, Row
+from carryover.experiments.rows import OWN, Columns, Row
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,13 +68,11 @@ class Store:
 
     folder: Path
 
-    def write(self, rows: Sequence[Row], *, batch: str, environment: Mapping[str, Any]) -> str:
-        """A segment with these rows, whole or not at all; its name, which no other writer takes."""
+    def write(self, columns: Columns, *, batch: str, environment: Mapping[str, Any]) -> str:
+        """A segment with the rows of these columns, whole or not at all; its name, which no other writer takes."""
         import pyarrow as pa
 
-        names = dict.fromkeys(name for keys in dict.fromkeys(map(tuple, rows)) for name in keys)
-        table = pa.table({name: [row.get(name) for row in rows] for name in names})
-        return self.write_table(table, batch=batch, environment=environment)
+        return self.write_table(pa.table(dict(columns)), batch=batch, environment=environment)
 
     def write_table(self, table: "pa.Table", *, batch: str, environment: Mapping[str, Any]) -> str:
         """As :meth:`write`, of rows that are a table already."""

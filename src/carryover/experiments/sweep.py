@@ -7,7 +7,7 @@ results over one by one, and what was written is safe from whatever stops the dr
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,11 @@ from joblib import delayed
 
 from carryover._core.errors import InputError
 from carryover.experiments.backends import Backend, check_backend, running
-from carryover.experiments.batching import batch_size, make_batches
+from carryover.experiments.batching import PlannedBatch, batch_size, make_batches
 from carryover.experiments.compaction import driving
 from carryover.experiments.compute import Cell, Compute
 from carryover.experiments.store import ROWS, Rows, Store
-from carryover.experiments.worker import Batch, BatchResult, compute_batch
+from carryover.experiments.worker import BatchResult, compute_batch
 
 if TYPE_CHECKING:
     from carryover.experiments.cells import SweepPlan
@@ -107,23 +107,24 @@ def run_sweep(
     DiskFullError where no space is left.
     """
     _check_options(backend, address, workers=workers, threads=threads, batch=batch, limit=limit)
-    cells = list({cell.id: cell for cell in cells}.values())
+    by_id = {cell.id: cell for cell in cells}
     again = ("ok",) if retry_failed else ("ok", "failed")
     with driving(store):
         before = store.segments()  # listed first: whatever comes while rows are read is seen to be new
         there = store.read(("id", "status"))
-        missing = [cell for cell in cells if there.status.get(cell.id) not in again]
+        settled = {ident for ident, status in there.status.items() if status in again}
+        missing = [cell for ident, cell in by_id.items() if ident not in settled]
         todo = missing if limit is None else missing[:limit]
         batches = make_batches(todo, before, size=batch or batch_size(compute, len(todo), workers))
-        n_failed = _failed_before(cells, todo, there)
+        n_failed = _failed_before(by_id.keys(), todo, there)
         if todo:
             with running(backend, address=address, workers=workers) as parallel, _watched(
                 store, batches, len(todo), progress
             ):  # fmt: skip
                 n_failed += _run(batches, compute, store, threads=threads, parallel=parallel)
     return SweepResult(
-        n_cells=len(cells),
-        n_before=len(cells) - len(missing),
+        n_cells=len(by_id),
+        n_before=len(by_id) - len(missing),
         n_computed=len(todo),
         n_failed=n_failed,
         n_left=len(missing) - len(todo),
@@ -131,22 +132,27 @@ def run_sweep(
     )
 
 
-def _failed_before(cells: Sequence[Cell], todo: Sequence[Cell], there: Rows) -> int:
+def _failed_before(ids: Set[str], todo: Sequence[Cell], there: Rows) -> int:
     """How many of the cells that are not computed in this run have a row that failed."""
     failed = {ident for ident, status in there.status.items() if status == "failed"}
     if not failed:
         return 0
-    return len(failed & ({cell.id for cell in cells} - {cell.id for cell in todo}))
+    return len(failed & (ids - {cell.id for cell in todo}))
 
 
 def _run(
-    batches: Sequence[Batch], compute: Compute, store: Store, *, threads: int, parallel: Callable[..., list]
+    batches: Sequence[PlannedBatch],
+    compute: Compute,
+    store: Store,
+    *,
+    threads: int,
+    parallel: Callable[..., list],
 ) -> int:
     """Every batch, and again those cells that another driver held but did not finish; how many cells failed."""
-    asked, others_helped = {cell.id for one in batches for cell in one.cells}, False
+    first, others_helped = batches, False
     while True:
         found: list[BatchResult] = parallel(
-            delayed(compute_batch)(one, compute, store, threads) for one in batches
+            delayed(compute_batch)(one.batch(), compute, store, threads) for one in batches
         )
         _check_shared(store, batches, found)
         taken = {ident for one in found for ident in one.taken}
@@ -155,7 +161,7 @@ def _run(
             return sum(one.n_failed for one in found)
         if not taken:
             status = store.read(("id", "status")).status
-            return sum(status.get(ident) == "failed" for ident in asked)
+            return sum(status.get(cell.id) == "failed" for one in first for cell in one.cells)
         time.sleep(_WAIT_FOR_OTHERS)
         before = store.segments()
         written = store.read(("id", "status")).status
@@ -174,7 +180,7 @@ def _check_options(
     check_backend(backend, address)
 
 
-def _check_shared(store: Store, batches: Sequence[Batch], found: Sequence[BatchResult]) -> None:
+def _check_shared(store: Store, batches: Sequence[PlannedBatch], found: Sequence[BatchResult]) -> None:
     """Rows of a segment that is not there may stand in a larger one, where locks do not reach other machines."""
     missing = [
         batch
@@ -202,7 +208,7 @@ def _thread_notes(before: Sequence[int], threads: int) -> tuple[str, ...]:
 
 @contextmanager
 def _watched(
-    store: Store, batches: Sequence[Batch], n_todo: int, progress: Callable[[Progress], None]
+    store: Store, batches: Sequence[PlannedBatch], n_todo: int, progress: Callable[[Progress], None]
 ) -> Iterator[None]:
     """Tells of the batches' segments as they come, from a thread, since the main one waits for the workers."""
     started, over = time.monotonic(), threading.Event()

@@ -10,7 +10,7 @@ import numpy as np
 
 from carryover.experiments.compute import Cell
 from carryover.experiments.identity import cell_id
-from carryover.experiments.rows import Row, estimate_columns
+from carryover.experiments.rows import Columns, Row, Scalar, estimate_columns
 from carryover.theory import FineTuning, Network, Prediction, Task, simulate
 from carryover.theory.checks import check_number
 
@@ -55,7 +55,7 @@ def predict_one(cell: TheoryCell, _: Path | None = None) -> Row:
     """generalization_error, effective noise and regularisation, order, pretraining_dependence and regime; with
     ``simulate`` the mean simulated error, too.
     """
-    row = _rows(cell.model, np.array([cell.alpha]))[0]
+    row = {name: value for name, (value,) in _columns(cell.model, np.array([cell.alpha])).items()}
     if cell.simulate is None:
         return row
     found = simulate(
@@ -64,9 +64,9 @@ def predict_one(cell: TheoryCell, _: Path | None = None) -> Row:
     return row | estimate_columns("simulated_error", found.estimate)
 
 
-def predict_many(cells: Sequence[TheoryCell]) -> list[Row]:
-    """The rows of cells without simulation, solved together where they differ in numbers only."""
-    rows: list[Row | None] = [None] * len(cells)
+def predict_many(cells: Sequence[TheoryCell]) -> Columns:
+    """The results of cells without simulation, solved together where they differ in numbers only."""
+    columns: dict[str, list[Scalar]] = {}
     alike: dict[Any, list[int]] = {}
     for place, cell in enumerate(cells):
         # Imperfect pretraining is solved for one task at a time.
@@ -83,9 +83,11 @@ def predict_many(cells: Sequence[TheoryCell]) -> list[Row]:
         )
         model = together if len(places) > 1 else first.model
         alphas = np.array([cells[place].alpha for place in places])
-        for place, row in zip(places, _rows(model, alphas), strict=True):
-            rows[place] = row
-    return rows
+        for name, values in _columns(model, alphas).items():
+            column = columns.setdefault(name, [None] * len(cells))
+            for place, value in zip(places, values, strict=True):
+                column[place] = value
+    return columns
 
 
 def _stacked(cls: type, parts: Sequence[Any]) -> Any:
@@ -97,34 +99,27 @@ def _stacked(cls: type, parts: Sequence[Any]) -> Any:
     return cls(**given)
 
 
-def _rows(model: FineTuning, alphas: np.ndarray) -> list[Row]:
+def _columns(model: FineTuning, alphas: np.ndarray) -> dict[str, list[Scalar]]:
+    """A number that has not converged is None, with its reason."""
     found: Prediction = model.predict(alphas)
-    parts = [
-        np.broadcast_to(part, alphas.shape).tolist()
-        for part in (
-            found.generalization_error,
-            found.status,
-            found.reason,
-            found.effective_noise,
-            found.effective_regularization,
-            model.order,
-            model.pretraining_dependence,
-            model.regime,
-        )
-    ]
-    return [_row(*values) for values in zip(*parts, strict=True)]
-
-
-def _row(error: float, status: str, reason: str, noise: float, strength: float, *typical: Any) -> Row:
-    ok = status == "ok"
-    order, dependence, regime = typical
-    return {
-        "status": status,
-        "reason": reason or None,
-        "generalization_error": error if ok else None,
-        "effective_noise": noise if ok else None,
-        "effective_regularization": strength if ok else None,
-        "order": order,
-        "pretraining_dependence": dependence,
-        "regime": regime,
+    ok = np.broadcast_to(found.status == "ok", alphas.shape).tolist()
+    numbers = {
+        "generalization_error": found.generalization_error,
+        "effective_noise": found.effective_noise,
+        "effective_regularization": found.effective_regularization,
     }
+    return {
+        "status": _listed(found.status, alphas),
+        "reason": [reason or None for reason in _listed(found.reason, alphas)],
+        **{
+            name: [value if good else None for value, good in zip(_listed(values, alphas), ok, strict=True)]
+            for name, values in numbers.items()
+        },
+        "order": _listed(model.order, alphas),
+        "pretraining_dependence": _listed(model.pretraining_dependence, alphas),
+        "regime": _listed(model.regime, alphas),
+    }
+
+
+def _listed(values: object, alphas: np.ndarray) -> list[Any]:
+    return np.broadcast_to(values, alphas.shape).tolist()

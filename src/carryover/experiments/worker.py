@@ -1,13 +1,11 @@
 """What a worker does with a batch of cells: fixed threads, failures as rows, one segment in the store."""
 
 import fcntl
-import gc
 import json
-import pickle
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -17,41 +15,15 @@ from typing import Any
 from carryover._core.config import spec_as_table
 from carryover._core.errors import DiskFullError, InputError, NotComputedError
 from carryover.data.atomic import naming_a_full_disk, remove_partial, written_whole
+from carryover.experiments.batch import Batch
 from carryover.experiments.compute import Cell, Compute
 from carryover.experiments.identity import environment
-from carryover.experiments.rows import Row, failed_row, whole_row
+from carryover.experiments.rows import Columns, Row, as_columns, failed_row, whole_columns, whole_row
 from carryover.experiments.store import Store
 
 DONE, LOCK = "done", "lock"
 # Torch's random state and the threads of the libraries belong to a process; a Dask worker may have several threads.
 _ALONE = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Cells that make one segment, its name, and the segments of that name that were there before the sweep began."""
-
-    name: str
-    cells: tuple[Cell, ...]
-    seen: frozenset[str] = frozenset()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """The library's specs travel as plain pickles, in half the time of cloudpickle, which those of scripts need."""
-        own = all(type(cell.spec).__module__.startswith("carryover.") for cell in self.cells)
-        packed = pickle.dumps(self.cells, protocol=5) if own else self.cells
-        return _unpacked, (self.name, packed, self.seen)
-
-
-def _unpacked(name: str, cells: bytes | tuple[Cell, ...], seen: frozenset[str]) -> Batch:
-    if not isinstance(cells, bytes):
-        return Batch(name, cells, seen)
-    collects = gc.isenabled()
-    gc.disable()  # thousands of objects at once, none of them garbage: looking for some takes longer than loading them
-    try:
-        return Batch(name, pickle.loads(cells), seen)
-    finally:
-        if collects:
-            gc.enable()
 
 
 @dataclass(frozen=True)
@@ -69,41 +41,43 @@ def compute_batch(batch: Batch, compute: Compute, store: Store, threads: int) ->
     Raises DiskFullError where the store's disk is full; whatever else goes wrong is a row that failed.
     """
     new = [one for one in store.written(batch.name) if one.name not in batch.seen]
-    if any(one.n == len(batch.cells) for one in new):
+    if any(one.n == len(batch.ids) for one in new):
         return BatchResult(None)
     started = time.monotonic()
     with _ALONE, _fixed_threads(threads, torch=compute.uses_torch):
-        found = _rows(batch.cells, compute, store, threads=threads)
-    rows = [row for row in found.values() if row is not None]
-    taken = tuple(ident for ident, row in found.items() if row is None)
-    if not rows:
+        columns = _together(batch, compute) or _one_by_one(batch, compute, store, threads=threads)
+    written = set(columns.get("id", ()))
+    taken = tuple(ident for ident in batch.ids if ident not in written)
+    if not written:
         return BatchResult(None, taken=taken)
     note = {
-        "parameters": sorted({key for cell in batch.cells for key in cell.parameters}),
+        "parameters": sorted(batch.parameters),
         "threads": threads,
         "seconds": time.monotonic() - started,
         **environment(),
     }
-    name = store.write(rows, batch=batch.name, environment=note)
-    return BatchResult(name, sum(row["status"] == "failed" for row in rows), taken)
+    name = store.write(columns, batch=batch.name, environment=note)
+    return BatchResult(name, list(columns["status"]).count("failed"), taken)
 
 
-def _rows(cells: Sequence[Cell], compute: Compute, store: Store, *, threads: int) -> dict[str, Row | None]:
-    """By id each cell's row, None for those that another driver is computing."""
-    if compute.many is not None:
-        try:
-            results = compute.many([cell.spec for cell in cells])
-            return {
-                cell.id: whole_row(cell.id, cell.parameters, result)
-                for cell, result in zip(cells, results, strict=True)
-            }
-        except DiskFullError:
-            raise
-        except Exception:  # which of them it was shows when each is computed by itself
-            pass
-    if compute.leaves_folder:
-        return {cell.id: _in_folder(cell, compute, store, threads=threads) for cell in cells}
-    return {cell.id: _row(cell, compute, None) for cell in cells}
+def _together(batch: Batch, compute: Compute) -> Columns | None:
+    """The rows of all cells at once; None where they are not computed so, or one of them fails."""
+    if compute.many is None:
+        return None
+    try:
+        return whole_columns(batch.ids, batch.parameters, compute.many(batch.specs))
+    except DiskFullError:
+        raise
+    except Exception:  # which of them it was shows when each is computed by itself
+        return None
+
+
+def _one_by_one(batch: Batch, compute: Compute, store: Store, *, threads: int) -> Columns:
+    """The rows of the cells but those that another driver is computing."""
+    if not compute.leaves_folder:
+        return as_columns([_row(cell, compute, None) for cell in batch.cells])
+    rows = [_in_folder(cell, compute, store, threads=threads) for cell in batch.cells]
+    return as_columns([row for row in rows if row is not None])
 
 
 def _row(cell: Cell, compute: Compute, folder: Path | None) -> Row:
