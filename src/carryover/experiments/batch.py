@@ -4,6 +4,7 @@ import gc
 import pickle
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from carryover.experiments.compute import Cell
@@ -26,8 +27,7 @@ class Batch:
     @classmethod
     def of(cls, cells: Sequence[Cell], name: str, seen: Iterable[str] = ()) -> "Batch":
         """The cells in their order."""
-        alike = dict.fromkeys(tuple(cell.parameters) for cell in cells)
-        keys = dict.fromkeys(key for keys in alike for key in keys)
+        keys = dict.fromkeys(chain.from_iterable([cell.parameters for cell in cells]))
         return cls(
             name,
             tuple([cell.id for cell in cells]),

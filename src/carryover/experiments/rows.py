@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from carryover._core.errors import InputError
@@ -73,13 +73,11 @@ def _check_results(parameters: Mapping[str, Any], results: Columns) -> None:
         taken = min(results.keys() & {"id", *parameters})
         raise InputError(f"a result is called {taken!r}, as is a key that varies: rename one of them")
     for name, values in results.items():
-        others = set(map(type, values)) - _WITHOUT_NAN
-        if others and not (others == {float} and all(map(math.isfinite, _numbers(values)))):
-            _check_each(name, values)
-
-
-def _numbers(values: Sequence[Any]) -> Iterator[float]:
-    return (value for value in values if value.__class__ is float)
+        types = set(map(type, values))
+        numbers = values if types == {float} else [value for value in values if value.__class__ is float]
+        if types - _WITHOUT_NAN <= {float} and all(map(math.isfinite, numbers)):
+            continue
+        _check_each(name, values)
 
 
 def _check_each(name: str, values: Sequence[Any]) -> None:

@@ -82,7 +82,7 @@ class Store:
         n_failed = table.column("status").to_pylist().count("failed")
         segment = Segment(batch, len(table), n_failed, uuid.uuid4().hex[:12])
         with written_whole(self.folder / ROWS / segment.name) as path:
-            pq.write_table(table, path)
+            pq.write_table(table, path, use_dictionary=False, write_statistics=False)
         return segment.name
 
     def segments(self) -> list[Segment]:

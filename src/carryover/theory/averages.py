@@ -7,6 +7,7 @@ with the number of nodes (the integrand is analytic and dies off at both ends). 
 (xhat - X, z - b) are formed without cancellation.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,7 @@ _LEAST_NODES = 20  # over the reach: steps of less than half a standard deviatio
 _GROWTH = (
     1.4  # numbers of intervals are powers of it: few different ones, so that many cells are summed at once
 )
+_AT_ONCE = 8192  # nodes of all cells together
 _NARROW = 1e-3  # of |b|: below it the ends are found by one linear step from b
 
 
@@ -87,9 +89,13 @@ class _Reach:
     centre: np.ndarray | None
     intervals: np.ndarray
 
-    def alike(self) -> list[np.ndarray]:
-        """The cells, grouped by their number of intervals."""
-        return [np.flatnonzero(self.intervals == count) for count in np.unique(self.intervals)]
+    def alike(self) -> Iterator[np.ndarray]:
+        """The cells, grouped by their number of intervals, few enough at once that their nodes stay in the cache."""
+        for count in np.unique(self.intervals):
+            rows = np.flatnonzero(self.intervals == count)
+            few = max(1, _AT_ONCE // (count + 1))
+            for begin in range(0, len(rows), few):
+                yield rows[begin : begin + few]
 
     def take(self, rows: np.ndarray) -> "_Reach":
         centre = None if self.centre is None else self.centre[rows]
