@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 from harness import Row, seconds
+from threadpoolctl import threadpool_limits
 
 from carryover.experiments.batching import BATCHES_EACH, dealt
 from carryover.experiments.cells import SweepPlan, plan_sweep
@@ -173,7 +174,7 @@ def rows() -> Iterable[Row]:
     cells = list(plan.cells)
     _HALVES["together"] = (cells, plan.compute)
     _HALVES["one by one"] = (cells[:: N // 300], Compute(plan.compute.one))
-    with multiprocessing.get_context("fork").Pool(2) as pool:
+    with threadpool_limits(1), multiprocessing.get_context("fork").Pool(2) as pool:
         start_up = swept(cells[:32], plan.compute, 2)
         yield Row("sweep: starting two workers", start_up, "s", "", None)
         yield from one_worker()
