@@ -19,14 +19,13 @@ import psutil
 from harness import Row, seconds
 from threadpoolctl import threadpool_limits
 
-from carryover.experiments.batching import BATCHES_EACH, dealt
+from carryover.experiments.batching import batch_size, dealt
 from carryover.experiments.cells import SweepPlan, plan_sweep
 from carryover.experiments.compute import Cell, Compute
 from carryover.experiments.store import open_store
 from carryover.experiments.sweep import run_sweep
 
 N, REPEATS, ROUNDS = 10_000, 5, 21
-IN_BATCH = N // (BATCHES_EACH * 2)
 
 
 def theory_tables() -> dict:
@@ -56,7 +55,7 @@ def plainly(cells: list[Cell], compute: Compute, which: int = 0, of: int = 1) ->
         for cell in cells[which::of]:
             compute.one(cell.spec, None)
         return
-    for part in dealt(cells, IN_BATCH)[which::of]:
+    for part in dealt(cells, batch_size(compute, len(cells), of))[which::of]:
         compute.many([cell.spec for cell in part])
 
 

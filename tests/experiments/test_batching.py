@@ -9,14 +9,32 @@ from hypothesis import strategies as st
 from sweep_examples import theory_sweep
 
 from carryover.experiments.batch import Batch
-from carryover.experiments.batching import RUNS_IN_BATCH, dealt
-from carryover.experiments.compute import Cell
+from carryover.experiments.batching import LEAST_IN_BATCH, RUNS_IN_BATCH, batch_size, dealt
+from carryover.experiments.compute import Cell, Compute
 
 OWN = [cell.spec for cell in theory_sweep().cells]
 
 
 def cells(n):
     return [Cell(f"{place:06d}", place) for place in range(n)]
+
+
+def nothing(*_):
+    """Stands for what computes cells; it is not called."""
+
+
+@given(n=st.integers(1, 20_000), workers=st.integers(1, 64), at_most=st.sampled_from([64, 4096]))
+def test_every_worker_has_as_many_batches_of_at_most_so_many_cells(n, workers, at_most):
+    size = batch_size(Compute(nothing, nothing, at_most=at_most), n, workers)
+    n_batches = len(dealt(cells(n), size))
+    assert LEAST_IN_BATCH <= size <= at_most
+    if size > LEAST_IN_BATCH:
+        least = workers * max(2, -(-n // (workers * at_most)))
+        assert least - workers < n_batches <= least
+
+
+def test_cells_that_are_not_put_together_come_one_by_one():
+    assert batch_size(Compute(nothing), 10_000, 2) == 1
 
 
 @given(n=st.integers(0, 3000), size=st.integers(1, 1100))

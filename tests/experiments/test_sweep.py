@@ -103,6 +103,11 @@ def test_results_together_that_make_no_rows_are_computed_one_by_one(tmp_path, ma
     assert store.read().table.column("half").to_pylist() == [0, None]
 
 
+def test_cells_of_imperfect_pretraining_take_long_and_few_are_put_together():
+    slow, quick = (theory_sweep(pretraining_alpha=alpha).compute for alpha in (0.5, 2.0))
+    assert slow.at_most < 100 < quick.at_most and slow.many is quick.many
+
+
 def test_simulated_cells_have_intervals_and_their_own_time(tmp_path):
     plan = theory_sweep({"alpha": [0.2], "seed": [0, 1]}, simulate={"dimension": 60, "seeds": 3})
     assert plan.compute.many is None

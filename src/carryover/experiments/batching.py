@@ -10,8 +10,8 @@ from carryover.experiments.batch import Batch
 from carryover.experiments.compute import Cell, Compute
 from carryover.experiments.store import Segment
 
-LEAST_IN_BATCH, MOST_IN_BATCH = 16, 1024
-BATCHES_EACH, RUNS_IN_BATCH = 5, 16
+LEAST_IN_BATCH = 16
+BATCHES_EACH, RUNS_IN_BATCH = 2, 16
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,11 @@ class PlannedBatch:
 
 
 def batch_size(compute: Compute, n: int, workers: int) -> int:
-    """One where cells leave folders or take long, else so many that progress shows and start-up does not matter."""
+    """One where cells leave folders or take long, else so many that every worker has as many batches, two or more."""
     if compute.many is None:
         return 1
-    return max(LEAST_IN_BATCH, min(MOST_IN_BATCH, -(-n // (BATCHES_EACH * workers))))
+    each = max(BATCHES_EACH, -(-n // (workers * compute.at_most)))
+    return max(LEAST_IN_BATCH, -(-n // (each * workers)))
 
 
 def make_batches(cells: Sequence[Cell], before: Sequence[Segment], *, size: int) -> list[PlannedBatch]:

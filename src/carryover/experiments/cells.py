@@ -1,7 +1,7 @@
 """From a sweep to its cells: every spec is built and named before anything runs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,9 @@ from carryover.experiments.spec import Assignment, SweepSpec, overlaid, read_swe
 if TYPE_CHECKING:
     from carryover.experiments.store import Store
     from carryover.experiments.sweep import FollowUp
+
+
+_FEW = 64  # cells at once that take tens of milliseconds each
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,12 @@ class _Parts:
 
 
 def _compute(command: Command, cells: Mapping[str, Cell]) -> Compute:
-    """Cells that simulate take long, each in its own time: they are not put together."""
-    if any(getattr(cell.spec, "simulate", None) is not None for cell in cells.values()):
+    """Cells that simulate take long, each in its own time: they are not put together.  Few are whose pretraining was
+    imperfect: each takes a hundred times as long as others.
+    """
+    specs = [cell.spec for cell in cells.values()]
+    if any(getattr(spec, "simulate", None) is not None for spec in specs):
         return Compute(command.compute.one)
+    if any(getattr(spec, "pretraining_alpha", 1.0) < 1.0 for spec in specs):
+        return replace(command.compute, at_most=_FEW)
     return command.compute
