@@ -25,7 +25,7 @@ from carryover.experiments.compute import Cell, Compute
 from carryover.experiments.store import open_store
 from carryover.experiments.sweep import run_sweep
 
-N, REPEATS, ROUNDS = 10_000, 5, 21
+N, REPEATS, ROUNDS = 10_000, 5, 41
 
 
 def theory_tables() -> dict:
