@@ -1,4 +1,4 @@
-"""A batch of cells as it travels to a worker: as columns, in a third of a list of cells' time."""
+"""A batch of cells as it travels to a worker: as columns, in half the time of a list of cells."""
 
 import gc
 import pickle
