@@ -57,7 +57,7 @@ def test_where_every_cell_failed_the_command_says_so(tmp_path, monkeypatch, caps
     def broken(*_):
         raise RuntimeError("no luck")
 
-    monkeypatch.setattr(theory_cells, "_rows", broken)
+    monkeypatch.setattr(theory_cells, "_columns", broken)
     assert run(["reproduce", "a26_figure2", "--out", str(tmp_path / "out"), "--size", "smoke"]) == 1
     assert "Every cell failed" in capsys.readouterr().out
     assert not (tmp_path / "out" / "report.html").exists()
